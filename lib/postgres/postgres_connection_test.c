@@ -1,0 +1,399 @@
+/* Connections that cannot be made, are lost, or keep silent; and the way back. */
+#include "lib/postgres/postgres_test.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/testkit/process.h"
+
+enum { URL_SIZE = 400, PATIENCE_MS = 10000, SLACK_MS = 1500 };
+
+static struct postgres *other;
+
+static int setup(void **state)
+{
+	(void)test_connect(state);
+	other = test_open(0);
+	assert_script("create table if not exists marks (mark text); delete from marks");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	postgres_close(other);
+	return test_disconnect(state);
+}
+
+static int64_t now_ms(void)
+{
+	return clock_monotonic_ms(clock_system());
+}
+
+static int64_t mark_count(struct postgres *from)
+{
+	return test_number(from, "marks", "select count(*) from marks");
+}
+
+static int64_t backend_of(struct postgres *from)
+{
+	return test_number(from, "backend", "select pg_backend_pid()::bigint");
+}
+
+/* End a server process as an operator would, and wait until it has gone. */
+static void terminate(int64_t backend)
+{
+	static const struct postgres_statement end = {
+		.name = "terminate", .sql = "select pg_terminate_backend($1::integer, 5000)"};
+	assert_status(other, STATUS_OK,
+		postgres_execute(other, &end,
+			POSTGRES_PARAMETERS(postgres_integer((int32_t)backend)), NULL));
+}
+
+/* Wait until so many statements that contain "pg_sleep" are running. */
+static void wait_sleeping(int64_t count)
+{
+	for (int64_t end_ms = now_ms() + PATIENCE_MS; now_ms() < end_ms; (void)poll(NULL, 0, 5))
+		if (test_number(other, "sleeping",
+			    "select count(*) from pg_stat_activity where wait_event = 'PgSleep'") ==
+			count)
+			return;
+	fail_msg("%lld sleepers never came or went", (long long)count);
+}
+
+/* --- Connecting --- */
+
+/* Try a URL; the fault must not tell the password. */
+static enum status try_url(const char *url, int64_t ms_max)
+{
+	struct fault fault = {.what = ""};
+	struct postgres *tried = postgres_open(&(struct postgres_options){
+		.url = url, .connect_ms_max = ms_max, .call_ms_max = ms_max});
+	assert_non_null(tried);
+	enum status status = postgres_connect(tried, &fault);
+	assert_int_equal(status == STATUS_OK, fault.what[0] == '\0');
+	assert_null(strstr(fault.what, "sesame"));
+	struct postgres_statement one = {.name = "one", .sql = "select 1"};
+	if (status != STATUS_OK) {
+		assert_status(tried, STATUS_UNAVAILABLE,
+			postgres_execute(tried, &one, POSTGRES_NO_PARAMETERS, NULL));
+		assert_int_equal(POSTGRES_CONNECTION, postgres_error(tried)->class);
+	}
+	postgres_close(tried);
+	return status;
+}
+
+static void what_cannot_work_is_refused_at_once(void **state)
+{
+	(void)state;
+	char url[URL_SIZE];
+	int64_t start_ms = now_ms();
+	const char *address = strchr(fixture.url, '@');
+	assert_non_null(address);
+	(void)snprintf(url, sizeof url, "postgresql://onsale:sesame%s", address);
+	assert_int_equal(STATUS_REFUSED, try_url(url, PATIENCE_MS));
+	(void)snprintf(url, sizeof url, "%s_not", fixture.url);
+	assert_int_equal(STATUS_REFUSED, try_url(url, PATIENCE_MS));
+	assert_int_equal(STATUS_REFUSED, try_url("postgresql://a:sesame@[::1/x", PATIENCE_MS));
+	assert_int_equal(STATUS_REFUSED, try_url("sesame", PATIENCE_MS));
+	assert_true(now_ms() - start_ms < PATIENCE_MS / 2);
+}
+
+static void nobody_there_ends_at_the_deadline(void **state)
+{
+	(void)state;
+	char url[URL_SIZE];
+	int64_t start_ms = now_ms();
+	(void)snprintf(url, sizeof url, "postgresql://onsale:sesame@127.0.0.1:%u/onsale",
+		process_free_port());
+	assert_int_equal(STATUS_UNAVAILABLE, try_url(url, 300));
+	assert_true(now_ms() - start_ms >= 600); /* Connecting, then the call. */
+	assert_true(now_ms() - start_ms < 600 + SLACK_MS);
+}
+
+static void silent_listener_ends_at_the_deadline(void **state)
+{
+	(void)state;
+	char url[URL_SIZE];
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof address;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(0, bind(listener, (struct sockaddr *)&address, size));
+	assert_int_equal(0, listen(listener, 8));
+	assert_int_equal(0, getsockname(listener, (struct sockaddr *)&address, &size));
+	int64_t start_ms = now_ms();
+	(void)snprintf(url, sizeof url, "postgresql://onsale:sesame@127.0.0.1:%u/onsale",
+		ntohs(address.sin_port));
+	assert_int_equal(STATUS_UNAVAILABLE, try_url(url, 300));
+	assert_true(now_ms() - start_ms < 600 + SLACK_MS);
+	(void)close(listener);
+}
+
+static void settings_of_the_url_win(void **state)
+{
+	(void)state;
+	char url[URL_SIZE];
+	(void)snprintf(url, sizeof url, "%s?options=-c%%20statement_timeout%%3D7777", fixture.url);
+	struct postgres *opened = postgres_open(&(struct postgres_options){.url = url});
+	assert_int_equal(7777,
+		test_number(opened, "timeout",
+			"select setting::bigint from pg_settings where name = "
+			"'statement_timeout'"));
+	assert_int_equal(5000,
+		test_number(opened, "lock",
+			"select setting::bigint from pg_settings where name = 'lock_timeout'"));
+	postgres_close(opened);
+}
+
+/* --- Silence --- */
+
+/* The server's own time-out would be sooner than ours, so it is turned off. */
+static struct postgres *open_patient_server(int64_t call_ms_max)
+{
+	struct postgres *opened = test_open(call_ms_max);
+	assert_status(opened, STATUS_OK, postgres_run_script(opened, "set statement_timeout = 0"));
+	return opened;
+}
+
+static const struct postgres_statement sleep_and_mark = {
+	.name = "sleep_and_mark", .sql = "insert into marks select 'slept' from pg_sleep(60)"};
+static const struct postgres_statement sleep_and_read = {
+	.name = "sleep_and_read", .sql = "select pg_sleep(60)", .effect = POSTGRES_READS};
+
+static void deadline_ends_a_call(void **state)
+{
+	(void)state;
+	const struct {
+		const struct postgres_statement *statement;
+		enum status status;
+	} cases[] = {
+		{&sleep_and_mark, STATUS_UNKNOWN},
+		{&sleep_and_read, STATUS_UNAVAILABLE},
+	};
+	for (size_t i = 0; i < 2; i++) {
+		struct postgres *hasty = open_patient_server(300);
+		int64_t start_ms = now_ms();
+		assert_status(hasty, cases[i].status,
+			postgres_execute(hasty, cases[i].statement, POSTGRES_NO_PARAMETERS, NULL));
+		assert_int_equal(POSTGRES_CONNECTION, postgres_error(hasty)->class);
+		assert_true(now_ms() - start_ms >= 300);
+		assert_true(now_ms() - start_ms < 300 + SLACK_MS);
+		/* The next call has a connection again, and the server lets go of the old one. */
+		assert_int_equal(0, mark_count(hasty));
+		wait_sleeping(0);
+		postgres_close(hasty);
+	}
+}
+
+static void deadline_within_a_transaction_applies_nothing(void **state)
+{
+	(void)state;
+	struct postgres *hasty = open_patient_server(300);
+	assert_status(hasty, STATUS_OK, postgres_begin(hasty, POSTGRES_READ_COMMITTED));
+	assert_status(hasty, STATUS_UNAVAILABLE,
+		postgres_execute(hasty, &sleep_and_mark, POSTGRES_NO_PARAMETERS, NULL));
+	assert_status(hasty, STATUS_UNAVAILABLE, postgres_commit(hasty));
+	assert_int_equal(0, mark_count(hasty));
+	postgres_close(hasty);
+}
+
+/* --- Loss --- */
+
+static void idle_loss_is_not_noticed_by_callers(void **state)
+{
+	(void)state;
+	int64_t backend = backend_of(pg);
+	terminate(backend);
+	assert_script("insert into marks values ('again')");
+	assert_true(backend != backend_of(pg));
+	assert_int_equal(1, mark_count(pg));
+}
+
+static void loss_within_a_transaction_holds_until_its_end(void **state)
+{
+	(void)state;
+	int64_t backend = backend_of(pg);
+	assert_ok(postgres_begin(pg, POSTGRES_READ_COMMITTED));
+	assert_script("insert into marks values ('lost')");
+	terminate(backend);
+	for (int i = 0; i < 3; i++) {
+		assert_status(pg, STATUS_UNAVAILABLE,
+			postgres_run_script(pg, "insert into marks values ('silently')"));
+		assert_int_equal(POSTGRES_CONNECTION, postgres_error(pg)->class);
+	}
+	postgres_rollback(pg);
+	assert_int_equal(0, mark_count(pg));
+}
+
+static void loss_before_commit_applies_nothing(void **state)
+{
+	(void)state;
+	int64_t backend = backend_of(pg);
+	assert_ok(postgres_begin(pg, POSTGRES_READ_COMMITTED));
+	assert_script("insert into marks values ('lost')");
+	terminate(backend);
+	assert_status(pg, STATUS_UNAVAILABLE, postgres_commit(pg));
+	assert_int_equal(0, mark_count(pg));
+	assert_ok(postgres_begin(pg, POSTGRES_READ_COMMITTED));
+	assert_ok(postgres_commit(pg));
+}
+
+/* A call made by another thread while this one ends what it talks to. */
+struct worker {
+	pthread_t thread;
+	enum status (*call)(struct postgres *pg);
+	enum status status;
+};
+
+static void *work(void *context)
+{
+	struct worker *worker = context;
+	worker->status = worker->call(pg);
+	return NULL;
+}
+
+static void begin_work(struct worker *worker, enum status (*call)(struct postgres *pg))
+{
+	worker->call = call;
+	assert_int_equal(0, pthread_create(&worker->thread, NULL, work, worker));
+	wait_sleeping(1);
+}
+
+static enum status end_work(struct worker *worker)
+{
+	assert_int_equal(0, pthread_join(worker->thread, NULL));
+	return worker->status;
+}
+
+static enum status mark_slowly(struct postgres *to)
+{
+	return postgres_execute(to, &sleep_and_mark, POSTGRES_NO_PARAMETERS, NULL);
+}
+
+static void loss_during_commit_is_unknown(void **state)
+{
+	(void)state;
+	struct worker worker;
+	assert_script("create or replace function doze() returns trigger language plpgsql as "
+		      "$$ begin perform pg_sleep(60); return null; end $$;"
+		      "create constraint trigger dozes after insert on marks deferrable initially "
+		      "deferred for each row execute function doze()");
+	int64_t backend = backend_of(pg);
+	assert_ok(postgres_begin(pg, POSTGRES_READ_COMMITTED));
+	assert_script("insert into marks values ('perhaps')");
+	begin_work(&worker, postgres_commit);
+	terminate(backend);
+	assert_status(pg, STATUS_UNKNOWN, end_work(&worker));
+	assert_int_equal(POSTGRES_CONNECTION, postgres_error(pg)->class);
+	assert_string_equal("57P01", postgres_error(pg)->sqlstate);
+	assert_int_equal(0, mark_count(pg));
+	assert_script("drop trigger dozes on marks");
+}
+
+static void loss_during_a_statement_is_unknown(void **state)
+{
+	(void)state;
+	struct worker worker;
+	int64_t backend = backend_of(pg);
+	begin_work(&worker, mark_slowly);
+	terminate(backend);
+	assert_status(pg, STATUS_UNKNOWN, end_work(&worker));
+	assert_int_equal(0, mark_count(pg));
+}
+
+static enum status never_again(struct postgres *to, void *context)
+{
+	int *attempts = context;
+	++*attempts;
+	assert_status(to, STATUS_OK, postgres_run_script(to, "insert into marks values ('once')"));
+	return STATUS_OK;
+}
+
+static void unknown_is_never_tried_again(void **state)
+{
+	(void)state;
+	int attempts = 0;
+	struct postgres_transaction transaction = {.work = never_again, .context = &attempts};
+	struct postgres *hasty = open_patient_server(400);
+	assert_script("create constraint trigger dozes after insert on marks deferrable initially "
+		      "deferred for each row execute function doze()");
+	assert_status(hasty, STATUS_UNKNOWN, postgres_transact(hasty, &transaction));
+	assert_int_equal(1, attempts);
+	postgres_close(hasty);
+	wait_sleeping(0);
+	assert_script("drop trigger dozes on marks");
+}
+
+static void server_stops_and_starts_between_calls(void **state)
+{
+	(void)state;
+	assert_script("insert into marks values ('kept')");
+	assert_int_equal(STATUS_OK, postgres_fixture_restart(&fixture));
+	assert_int_equal(1, mark_count(pg));
+}
+
+static void server_that_is_down_comes_back(void **state)
+{
+	(void)state;
+	struct postgres *hasty = test_open(400);
+	assert_int_equal(0, mark_count(hasty));
+	assert_status(hasty, STATUS_OK, postgres_begin(hasty, POSTGRES_READ_COMMITTED));
+	assert_int_equal(STATUS_OK, postgres_fixture_halt(&fixture));
+	assert_status(hasty, STATUS_UNAVAILABLE, postgres_commit(hasty));
+	for (int i = 0; i < 2; i++)
+		assert_status(hasty, STATUS_UNAVAILABLE,
+			postgres_run_script(hasty, "insert into marks values ('never')"));
+	assert_status(hasty, STATUS_UNAVAILABLE, postgres_begin(hasty, POSTGRES_READ_COMMITTED));
+	assert_int_equal(STATUS_OK, postgres_fixture_start_again(&fixture));
+	assert_status(
+		hasty, STATUS_OK, postgres_run_script(hasty, "insert into marks values ('back')"));
+	assert_int_equal(1, mark_count(hasty));
+	postgres_close(hasty);
+}
+
+static void server_is_killed_during_a_statement(void **state)
+{
+	(void)state;
+	struct worker worker;
+	assert_script("insert into marks values ('kept')");
+	begin_work(&worker, mark_slowly);
+	assert_int_equal(STATUS_OK, postgres_fixture_kill(&fixture));
+	assert_status(pg, STATUS_UNKNOWN, end_work(&worker));
+	assert_int_equal(STATUS_OK, postgres_fixture_start_again(&fixture));
+	assert_int_equal(1, mark_count(pg));
+}
+
+static int start_cluster(void **state)
+{
+	(void)state;
+	return postgres_fixture_start(&fixture, "connection") == STATUS_OK ? 0 : -1;
+}
+
+#define test(function_) cmocka_unit_test_setup_teardown(function_, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		test(what_cannot_work_is_refused_at_once),
+		test(nobody_there_ends_at_the_deadline),
+		test(silent_listener_ends_at_the_deadline),
+		test(settings_of_the_url_win),
+		test(deadline_ends_a_call),
+		test(deadline_within_a_transaction_applies_nothing),
+		test(idle_loss_is_not_noticed_by_callers),
+		test(loss_within_a_transaction_holds_until_its_end),
+		test(loss_before_commit_applies_nothing),
+		test(loss_during_a_statement_is_unknown),
+		test(loss_during_commit_is_unknown),
+		test(unknown_is_never_tried_again),
+		test(server_stops_and_starts_between_calls),
+		test(server_that_is_down_comes_back),
+		test(server_is_killed_during_a_statement),
+	};
+	return cmocka_run_group_tests(tests, start_cluster, test_stop_cluster);
+}
