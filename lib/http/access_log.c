@@ -14,6 +14,7 @@
 #include "lib/base/log.h"
 #include "lib/base/utf8.h"
 #include "lib/http/internal.h"
+#include "lib/http/trace.h"
 
 enum {
 	ACCESS_LOG_BYTES_DUE = 32 << 10,
@@ -24,15 +25,15 @@ enum {
 	ACCESS_LOG_PATH_BYTES_MAX = 512,
 };
 
-static_assert(JSON_CHARACTER_SIZE_MAX * (ACCESS_LOG_METHOD_BYTES_MAX + ACCESS_LOG_PATH_BYTES_MAX) +
-			      512 <=
-		      ACCESS_LOG_PIPE_BYTES,
+static_assert(
+	JSON_CHARACTER_SIZE_MAX * (ACCESS_LOG_METHOD_BYTES_MAX + ACCESS_LOG_PATH_BYTES_MAX) + 512 <=
+		ACCESS_LOG_PIPE_BYTES,
 	"a line fits into one write, so that lines of several loops never mix");
 
 void http_access_log_open(struct http_access_log *log, int fd)
 {
 	struct stat about;
-	*log = (struct http_access_log) {.fd = fd};
+	*log = (struct http_access_log){.fd = fd};
 	log->is_file = fd > 0 && fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
 	buffer_init(&log->lines, ACCESS_LOG_BYTES_MAX);
 }
@@ -46,12 +47,14 @@ static void report_dropped(struct http_access_log *log)
 
 void http_access_log_close(struct http_access_log *log)
 {
-	http_access_log_flush(log, 0, HTTP_FLUSH_NOW);
-	/* A reader that still reads is waited for a little. */
 	struct pollfd ready = {.fd = log->fd, .events = POLLOUT};
-	while (log->lines.size > 0 && poll(&ready, 1, ACCESS_LOG_MS_DUE) == 1 &&
-		(ready.revents & POLLOUT) && !(ready.revents & POLLERR))
+	for (size_t before = 0; log->lines.size != before;) {
+		before = log->lines.size;
 		http_access_log_flush(log, 0, HTTP_FLUSH_NOW);
+		/* A reader that still reads is waited for a little. */
+		if (log->lines.size > 0 && poll(&ready, 1, ACCESS_LOG_MS_DUE) != 1)
+			break;
+	}
 	for (size_t i = 0; i < log->lines.size; i++)
 		log->dropped += log->lines.data[i] == '\n';
 	report_dropped(log);
@@ -80,8 +83,8 @@ static void add_path(struct buffer *lines, const struct http_exchange *exchange)
 				segment = exchange->parameters[index];
 			index++;
 		}
-		int added = snprintf(
-			path + used, sizeof path - used, "/%.*s", SLICE_PRINT(segment));
+		int added =
+			snprintf(path + used, sizeof path - used, "/%.*s", SLICE_PRINT(segment));
 		used += (size_t)added;
 		if (used >= sizeof path) {
 			used = sizeof path - 1;
@@ -89,7 +92,7 @@ static void add_path(struct buffer *lines, const struct http_exchange *exchange)
 		}
 	}
 	buffer_add_text(lines, ",\"path\":");
-	buffer_add_json(lines, (struct slice) {.data = path, .size = used});
+	buffer_add_json(lines, (struct slice){.data = path, .size = used});
 }
 
 void http_access_log_add(struct http_access_log *log, const struct http_exchange *exchange)
@@ -109,11 +112,14 @@ void http_access_log_add(struct http_access_log *log, const struct http_exchange
 		method.size = ACCESS_LOG_METHOD_BYTES_MAX;
 	buffer_add_json(lines, method);
 	add_path(lines, exchange);
+	struct trace_context trace;
+	if (exchange->traceparent.data && trace_parse(exchange->traceparent, &trace))
+		buffer_add_format(lines, ",\"traceId\":\"%s\"", trace.trace_id);
 	buffer_add_format(lines,
-		",\"status\":%u,\"bytesIn\":%zu,\"bytesOut\":%zu,\"us\":%lld,\"requestId\":\"%s\"}\n",
+		",\"status\":%u,\"bytesIn\":%zu,\"bytesOut\":%zu,\"us\":%lld,\"requestId\":\"%s\"}"
+		"\n",
 		exchange->queued_reply ? exchange->status : 499, exchange->body_bytes,
-		exchange->reply.size,
-		(long long)((http_now_ns() - exchange->received_ns) / 1000),
+		exchange->reply.size, (long long)((http_now_ns() - exchange->received_ns) / 1000),
 		exchange->request_id);
 	if (lines->failed) {
 		lines->failed = false;
@@ -133,14 +139,16 @@ static size_t pipe_size(const char *text, size_t size)
 }
 
 /* Write to something other than a file, if it takes `size` bytes without waiting. Between the
- * question and the write no other loop may fill the pipe, else this one would wait for its reader. */
+ * question and the write no other loop may fill the pipe, else this one would wait for its reader.
+ */
 static ssize_t write_to_pipe(int fd, const char *text, size_t size)
 {
 	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 	ssize_t went = 0;
 	struct pollfd ready = {.fd = fd, .events = POLLOUT};
 	pthread_mutex_lock(&mutex);
-	if (poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT))
+	/* Without its reader it is ready as well, but a write would raise SIGPIPE. */
+	if (poll(&ready, 1, 0) == 1 && ready.revents == POLLOUT)
 		went = write(fd, text, pipe_size(text, size));
 	pthread_mutex_unlock(&mutex);
 	return went;

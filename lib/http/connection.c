@@ -11,12 +11,11 @@
 #include <sys/socket.h>
 
 #include "lib/base/log.h"
-#include "lib/http/internal.h"
+#include "lib/http/stream_internal.h"
 
 static enum MHD_Result head_arrived(struct http_exchange *exchange);
 static void tell_mhd_of_the_end(struct http_connection *connection);
-static enum MHD_Result body_arrived(
-	struct http_exchange *exchange, const char *bytes, size_t size);
+static enum MHD_Result body_arrived(struct http_exchange *exchange, const char *bytes, size_t size);
 static enum MHD_Result request_arrived(struct http_exchange *exchange);
 
 static struct http_connection *connection_of(struct MHD_Connection *mhd)
@@ -35,7 +34,7 @@ void *http_connection_on_target(void *context, const char *target, struct MHD_Co
 		return NULL;
 	exchange->connection = connection;
 	atomic_store(&exchange->abandoned, connection->gone);
-	exchange->target = (struct slice) {
+	exchange->target = (struct slice){
 		.data = arena_copy(&exchange->arena, slice_of(target)), .size = strlen(target)};
 	if (!exchange->target.data) {
 		http_exchange_free(exchange);
@@ -145,8 +144,7 @@ static enum MHD_Result request_arrived(struct http_exchange *exchange)
 		return http_reply_send(exchange);
 	if (exchange->deferred || exchange->owner != HTTP_OWNED_BY_LOOP)
 		return http_reply_send(exchange); /* It came back without a reply. */
-	exchange->deadline_ms =
-		exchange->loop->now_ms + exchange->server->options.request_ms_max;
+	exchange->deadline_ms = exchange->loop->now_ms + exchange->server->options.request_ms_max;
 	if (exchange->route->thread == HTTP_ON_WORKER) {
 		hand_to_worker(exchange);
 		return MHD_YES;
@@ -167,7 +165,9 @@ void http_connection_on_request_end(void *context, struct MHD_Connection *mhd, v
 	if (!exchange)
 		return;
 	assert(exchange->owner == HTTP_OWNED_BY_LOOP);
-	http_access_log_add(&loop->log, exchange);
+	if (!exchange->stream)
+		http_access_log_add(&loop->log, exchange);
+	http_stream_free(exchange->stream);
 	exchange->connection->exchange = NULL;
 	http_connection_enter(exchange->connection, HTTP_PHASE_IDLE);
 	tell_mhd_of_the_end(exchange->connection);
@@ -214,6 +214,10 @@ static int64_t phase_ms_max(const struct http_loop *loop, enum http_phase phase)
 		return options->reply_ms_max;
 	case HTTP_PHASE_IDLE:
 		return options->idle_ms_max;
+	case HTTP_PHASE_STREAM_WAITING:
+		return options->stream_keep_alive_ms;
+	case HTTP_PHASE_STREAM_SENDING:
+		return options->stream_stall_ms_max;
 	default:
 		return -1;
 	}
@@ -234,7 +238,7 @@ void http_connection_enter(struct http_connection *connection, enum http_phase p
 static void tell_mhd_of_the_end(struct http_connection *connection)
 {
 	bool reading = connection->phase == HTTP_PHASE_HEAD ||
-		       connection->phase == HTTP_PHASE_BODY || connection->phase == HTTP_PHASE_IDLE;
+		connection->phase == HTTP_PHASE_BODY || connection->phase == HTTP_PHASE_IDLE;
 	if (!connection->gone || !reading || connection->gone_told == HTTP_GONE_TOLD_MAX)
 		return;
 	connection->gone_told++;
@@ -247,6 +251,8 @@ void http_connection_gone(struct http_connection *connection)
 	connection->gone = true;
 	if (connection->exchange)
 		atomic_store(&connection->exchange->abandoned, true);
+	if (connection->exchange && connection->exchange->stream)
+		http_stream_end(connection->exchange->stream);
 	tell_mhd_of_the_end(connection);
 }
 
@@ -265,8 +271,9 @@ void http_connection_cut(struct http_connection *connection)
 /* Before any byte of a reply has gone out, a late client can still be told why. */
 static void connection_tell_late(const struct http_connection *connection)
 {
-	static const char body[] = "{\"type\":\"urn:onsale:problem:request-timeout\",\"status\":408,"
-				   "\"title\":\"The request came too slowly\"}";
+	static const char body[] =
+		"{\"type\":\"urn:onsale:problem:request-timeout\",\"status\":408,"
+		"\"title\":\"The request came too slowly\"}";
 	char late[512];
 	int size = snprintf(late, sizeof late,
 		"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
@@ -276,19 +283,29 @@ static void connection_tell_late(const struct http_connection *connection)
 		log_debug("http.late_client_not_told", LOG_INTEGER("fd", connection->fd));
 }
 
+static void connection_expire(struct http_connection *connection)
+{
+	if (connection->phase == HTTP_PHASE_STREAM_WAITING) {
+		http_stream_keep_alive(connection->exchange->stream);
+		return;
+	}
+	bool reading = connection->phase == HTTP_PHASE_HEAD || connection->phase == HTTP_PHASE_BODY;
+	/* Under TLS only MHD can write. */
+	if (!connection->cut && reading && !connection->loop->server->tls_key)
+		connection_tell_late(connection);
+	http_connection_cut(connection);
+}
+
 int64_t http_connections_expire(struct http_loop *loop)
 {
 	int64_t next_ms = -1;
 	for (enum http_phase phase = 0; phase < HTTP_PHASE_COUNT; phase++) {
-		struct http_connection *connection = loop->phases[phase].first;
+		struct http_connection *connection = loop->phases[phase].first, *next;
 		if (phase == HTTP_PHASE_HANDLING)
 			continue;
-		for (; connection && connection->deadline_ms <= loop->now_ms;
-			connection = connection->next) {
-			if (!connection->cut &&
-				(phase == HTTP_PHASE_HEAD || phase == HTTP_PHASE_BODY))
-				connection_tell_late(connection);
-			http_connection_cut(connection);
+		for (; connection && connection->deadline_ms <= loop->now_ms; connection = next) {
+			next = connection->next;
+			connection_expire(connection);
 		}
 		if (!connection)
 			continue;
@@ -308,7 +325,7 @@ static void connection_begin(struct http_loop *loop, struct MHD_Connection *mhd,
 		free(connection);
 		return; /* Its requests will find no connection and be ended. */
 	}
-	*connection = (struct http_connection) {
+	*connection = (struct http_connection){
 		.loop = loop,
 		.mhd = mhd,
 		.fd = info->connect_fd,

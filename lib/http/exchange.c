@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/http/internal.h"
+#include "lib/http/representation.h"
 
 /* A process-wide random prefix, the loop and a counter: unique without asking the kernel for
  * randomness at each request. It is a name, not a secret. */
@@ -52,6 +53,7 @@ void http_exchange_free(struct http_exchange *exchange)
 	json_decref(exchange->json);
 	json_decref(exchange->reply_json_owned);
 	free(exchange->reply_text_owned);
+	http_prepared_release(exchange->prepared);
 	enum { BODY_KEPT_MAX = 64 << 10 };
 	if (exchange->body.capacity > BODY_KEPT_MAX)
 		buffer_release(&exchange->body);

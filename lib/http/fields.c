@@ -10,8 +10,7 @@
 
 void http_fields_begin(struct http_fields *fields, struct http_exchange *exchange)
 {
-	*fields = (struct http_fields) {
-		.exchange = exchange, .object = http_body_object(exchange)};
+	*fields = (struct http_fields){.exchange = exchange, .object = http_body_object(exchange)};
 }
 
 static bool field_was_seen(const struct http_fields *fields, const char *name)
@@ -26,7 +25,8 @@ bool http_fields_end(struct http_fields *fields)
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach (fields->object, name, value) {
+	json_object_foreach(fields->object, name, value)
+	{
 		if (field_was_seen(fields, name))
 			continue;
 		http_field_refuse(fields, name, "is not a member of this request");
@@ -74,10 +74,9 @@ static json_t *field_value(struct http_fields *fields, const char *name)
 /* The text of `value`; its data is NULL when it is not one of 1 to `size_max` bytes. */
 static struct slice text_of(const json_t *value, size_t size_max)
 {
-	struct slice text = {
-		.data = json_string_value(value), .size = json_string_length(value)};
+	struct slice text = {.data = json_string_value(value), .size = json_string_length(value)};
 	if (text.size < 1 || text.size > size_max || !slice_is_text(text))
-		text = (struct slice) {0};
+		text = (struct slice){0};
 	return text;
 }
 
@@ -85,7 +84,7 @@ struct slice http_field_text(struct http_fields *fields, const char *name, size_
 {
 	json_t *value = field_value(fields, name);
 	if (!value)
-		return (struct slice) {0};
+		return (struct slice){0};
 	struct slice text = text_of(value, size_max);
 	if (!text.data)
 		http_field_refuse(fields, name,
@@ -97,9 +96,9 @@ struct slice http_field_id(struct http_fields *fields, const char *name)
 {
 	struct slice id = http_field_text(fields, name, LIMIT_ID_SIZE_MAX);
 	if (id.data && !slice_is_id(id, LIMIT_ID_SIZE_MAX))
-		http_field_refuse(fields, name,
-			"must be 1 to %d letters, digits or any of - _ . ~", LIMIT_ID_SIZE_MAX);
-	return fields->object ? id : (struct slice) {0};
+		http_field_refuse(fields, name, "must be 1 to %d letters, digits or any of - _ . ~",
+			LIMIT_ID_SIZE_MAX);
+	return fields->object ? id : (struct slice){0};
 }
 
 int64_t http_field_integer(struct http_fields *fields, const char *name, int64_t min, int64_t max)

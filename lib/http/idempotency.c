@@ -40,7 +40,7 @@ static bool key_is_visible_ascii(struct slice key)
 bool http_idempotency_read(
 	struct http_exchange *exchange, enum http_key need, struct http_idempotency *idempotency)
 {
-	*idempotency = (struct http_idempotency) {0};
+	*idempotency = (struct http_idempotency){0};
 	if (!http_header(exchange, "Idempotency-Key", &idempotency->key)) {
 		if (need == HTTP_KEY_OPTIONAL)
 			return true;
@@ -68,8 +68,8 @@ bool http_idempotency_read(
 void http_idempotency_answer(struct http_exchange *exchange,
 	const struct http_idempotency *idempotency, const struct http_idempotency_record *record)
 {
-	static const struct http_problem mismatch = {422, "idempotency-key-reused",
-		"This Idempotency-Key was used for another request"};
+	static const struct http_problem mismatch = {
+		422, "idempotency-key-reused", "This Idempotency-Key was used for another request"};
 	struct slice mine = {
 		.data = (const char *)idempotency->fingerprint, .size = HTTP_FINGERPRINT_SIZE};
 	if (!slice_equal(record->fingerprint, mine)) {
@@ -87,7 +87,7 @@ void http_idempotency_answer(struct http_exchange *exchange,
 	else
 		http_reply(exchange, record->status,
 			record->status < 400 ? "application/json" : "application/problem+json",
-			(struct slice) {.data = copy, .size = record->body.size});
+			(struct slice){.data = copy, .size = record->body.size});
 }
 
 void http_idempotency_in_use(struct http_exchange *exchange)
@@ -107,7 +107,7 @@ struct http_idempotency_record http_idempotency_record(
 	const struct http_exchange *exchange, const struct http_idempotency *idempotency)
 {
 	struct slice body = http_reply_body(exchange);
-	return (struct http_idempotency_record) {
+	return (struct http_idempotency_record){
 		.fingerprint = {.data = (const char *)idempotency->fingerprint,
 			.size = HTTP_FINGERPRINT_SIZE},
 		.status = http_reply_status(exchange),

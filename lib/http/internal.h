@@ -35,8 +35,15 @@ enum http_phase {
 	HTTP_PHASE_HANDLING, /* No deadline here: the request's own is checked by whoever has it. */
 	HTTP_PHASE_REPLY,
 	HTTP_PHASE_IDLE,
+	HTTP_PHASE_STREAM_WAITING, /* Its deadline is that of the next keep-alive. */
+	HTTP_PHASE_STREAM_SENDING,
 	HTTP_PHASE_COUNT,
 };
+
+struct http_notice;
+struct http_prepared;
+struct http_stream;
+struct http_channel;
 
 struct http_connection {
 	struct http_loop *loop;
@@ -78,6 +85,7 @@ struct http_exchange {
 	size_t query_count;
 	const struct http_route *route; /* NULL where none matched. */
 	const char *method_text;
+	struct slice traceparent; /* As it came; empty when it did not. */
 	char request_id[HTTP_REQUEST_ID_SIZE];
 	int64_t received_ns;
 	int64_t deadline_ms;
@@ -103,7 +111,10 @@ struct http_exchange {
 	char *reply_text_owned;
 	struct http_reply_head heads[HTTP_REPLY_HEADERS_MAX];
 	size_t head_count;
-	bool close; /* Close the connection after this reply. */
+	bool close;                     /* Close the connection after this reply. */
+	struct http_prepared *prepared; /* Whose bytes the reply borrows. */
+	struct http_stream *stream;     /* The reply is a stream of events. */
+	uint64_t stream_bytes;
 };
 
 struct http_connection_list {
@@ -128,6 +139,7 @@ struct http_loop {
 	int epoll_fd;
 	int wake_fd;
 	int spare_fd; /* Given up to accept and refuse one when descriptors run out. Loop 0 only. */
+	int64_t accept_again_ms; /* When the listening socket is looked at again; 0: it is now. */
 	bool started;
 	int64_t now_ms; /* Monotonic, taken once per round. */
 	uint64_t request_count;
@@ -141,6 +153,7 @@ struct http_loop {
 	/* The mailbox: what other threads hand over, under its mutex. */
 	pthread_mutex_t mutex;
 	struct http_exchange *completed_first, *completed_last;
+	struct http_notice *notice_first, *notice_last;
 	int *adopted_fds;
 	size_t adopted_count, adopted_capacity;
 
@@ -158,7 +171,10 @@ struct http_server {
 	int listen_fd;
 	uint16_t port;
 	char id_prefix[17];
+	char *tls_certificate, *tls_key; /* What the files hold; NULL: no TLS. */
 	atomic_bool draining;
+	pthread_mutex_t mutex; /* Of the list of channels. */
+	struct http_channel *channels;
 };
 
 /* request.c: fill in path, route, parameters and query from the target; false: a reply was made. */

@@ -12,19 +12,21 @@
 #include <unistd.h>
 
 #include "lib/base/log.h"
+#include "lib/http/stream_internal.h"
 
-enum { EVENTS_PER_ROUND = 128, ACCEPTS_PER_ROUND = 64 };
+enum { EVENTS_PER_ROUND = 128, ACCEPTS_PER_ROUND = 64, ACCEPT_PAUSE_MS = 100 };
 
 static void *loop_run(void *context);
 static bool loop_round(struct http_loop *loop);
 static void loop_accept(struct http_loop *loop);
+static void loop_accept_from(struct http_loop *loop, int64_t ms);
 static void loop_adopt(struct http_loop *loop, int fd);
 static void loop_take_mail(struct http_loop *loop);
 
 enum status http_loop_open(struct http_loop *loop, struct http_server *server, size_t index)
 {
 	const struct http_server_options *options = &server->options;
-	*loop = (struct http_loop) {
+	*loop = (struct http_loop){
 		.server = server, .index = index, .epoll_fd = -1, .wake_fd = -1, .spare_fd = -1};
 	pthread_mutex_init(&loop->mutex, NULL);
 	atomic_init(&loop->connection_count, 0);
@@ -34,28 +36,32 @@ enum status http_loop_open(struct http_loop *loop, struct http_server *server, s
 	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (index == 0)
 		loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	loop->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
-					     MHD_ALLOW_SUSPEND_RESUME,
-		0, NULL, NULL, http_connection_on_request, loop, MHD_OPTION_NOTIFY_CONNECTION,
+	struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, server->tls_certificate},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, server->tls_key},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
+	loop->mhd = MHD_start_daemon(flags | (server->tls_key ? MHD_USE_TLS : 0u), 0, NULL, NULL,
+		http_connection_on_request, loop, MHD_OPTION_NOTIFY_CONNECTION,
 		http_connection_on_change, loop, MHD_OPTION_NOTIFY_COMPLETED,
 		http_connection_on_request_end, loop, MHD_OPTION_URI_LOG_CALLBACK,
 		http_connection_on_target, loop, MHD_OPTION_UNESCAPE_CALLBACK, http_loop_unescape,
 		loop, MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->connection_pool_size,
 		MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)(options->connections_max + HTTP_REFUSAL_CONNECTIONS),
-		MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_ARRAY,
+		server->tls_key ? tls : &tls[2], MHD_OPTION_END);
 	if (loop->epoll_fd < 0 || loop->wake_fd < 0 || !loop->mhd)
 		return STATUS_UNAVAILABLE;
-	const union MHD_DaemonInfo *info =
-		MHD_get_daemon_info(loop->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(loop->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 	struct epoll_event mhd = {.events = EPOLLIN, .data.ptr = loop->mhd};
 	struct epoll_event wake = {.events = EPOLLIN, .data.ptr = &loop->wake_fd};
 	struct epoll_event listen = {.events = EPOLLIN, .data.ptr = &server->listen_fd};
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, info->epoll_fd, &mhd) != 0 ||
 		epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &wake) != 0)
 		return STATUS_UNAVAILABLE;
-	if (index == 0 &&
-		epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, server->listen_fd, &listen) != 0)
+	if (index == 0 && epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, server->listen_fd, &listen) != 0)
 		return STATUS_UNAVAILABLE;
 	return STATUS_OK;
 }
@@ -93,6 +99,11 @@ void http_loop_close(struct http_loop *loop)
 	assert(!loop->started);
 	if (loop->mhd)
 		MHD_stop_daemon(loop->mhd);
+	while (loop->notice_first) {
+		struct http_notice *notice = loop->notice_first;
+		loop->notice_first = notice->next;
+		http_channel_deliver(loop, notice);
+	}
 	for (size_t i = 0; i < loop->adopted_count; i++)
 		close(loop->adopted_fds[i]);
 	free(loop->adopted_fds);
@@ -130,6 +141,21 @@ void http_loop_complete(struct http_loop *loop, struct http_exchange *exchange)
 	pthread_mutex_unlock(&loop->mutex);
 }
 
+void http_loop_notify(struct http_loop *loop, struct http_notice *notice)
+{
+	notice->next = NULL;
+	pthread_mutex_lock(&loop->mutex);
+	bool first = !loop->notice_first;
+	if (first)
+		loop->notice_first = notice;
+	else
+		loop->notice_last->next = notice;
+	loop->notice_last = notice;
+	if (first)
+		loop_wake(loop);
+	pthread_mutex_unlock(&loop->mutex);
+}
+
 /* Targets are decoded in request.c, segment by segment: MHD would turn %2F into a slash first. */
 size_t http_loop_unescape(void *context, struct MHD_Connection *mhd, char *text)
 {
@@ -160,8 +186,9 @@ static int wait_ms(struct http_loop *loop)
 	if (MHD_get_timeout(loop->mhd, &mhd_ms) == MHD_YES)
 		least = mhd_ms > 1000 ? 1000 : (int64_t)mhd_ms;
 	int64_t others[] = {http_connections_expire(loop),
-		http_access_log_flush(&loop->log, loop->now_ms, HTTP_FLUSH_WHEN_DUE)};
-	for (size_t i = 0; i < 2; i++)
+		http_access_log_flush(&loop->log, loop->now_ms, HTTP_FLUSH_WHEN_DUE),
+		loop->accept_again_ms > 0 ? ACCEPT_PAUSE_MS : -1};
+	for (size_t i = 0; i < 3; i++)
 		if (others[i] >= 0 && (least < 0 || others[i] < least))
 			least = others[i];
 	enum { WAIT_MS_MAX = 60000, WAIT_MS_STOPPING = 50 };
@@ -179,10 +206,21 @@ static bool loop_drain(struct http_loop *loop)
 	bool late = loop->now_ms - loop->stopped_ms > loop->server->options.drain_ms_max;
 	for (enum http_phase phase = 0; phase < HTTP_PHASE_COUNT; phase++) {
 		bool idle = phase == HTTP_PHASE_IDLE || phase == HTTP_PHASE_HEAD;
-		if (phase == HTTP_PHASE_HANDLING || (!idle && !late))
+		bool stream =
+			phase == HTTP_PHASE_STREAM_WAITING || phase == HTTP_PHASE_STREAM_SENDING;
+		struct http_connection *connection = loop->phases[phase].first, *next;
+		for (; connection && stream; connection = next) {
+			/* Ending a waiting stream moves its connection to another phase. */
+			next = connection->next;
+			http_stream_end(connection->exchange->stream);
+		}
+		/* A suspended connection must not be cut: MHD would never see it. */
+		if (phase == HTTP_PHASE_HANDLING || phase == HTTP_PHASE_STREAM_WAITING ||
+			(!idle && !late))
 			continue;
-		for (struct http_connection *c = loop->phases[phase].first; c; c = c->next)
-			http_connection_cut(c);
+		for (connection = loop->phases[phase].first; connection;
+			connection = connection->next)
+			http_connection_cut(connection);
 	}
 	return !phases_are_empty(loop);
 }
@@ -192,6 +230,8 @@ static bool loop_round(struct http_loop *loop)
 	struct epoll_event events[EVENTS_PER_ROUND];
 	int count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_ROUND, wait_ms(loop));
 	loop->now_ms = http_now_ns() / 1000000;
+	if (loop->accept_again_ms > 0 && loop->accept_again_ms <= loop->now_ms)
+		loop_accept_from(loop, 0);
 	for (int i = 0; i < count; i++) {
 		void *what = events[i].data.ptr;
 		if (what == &loop->server->listen_fd)
@@ -215,6 +255,8 @@ static void loop_take_mail(struct http_loop *loop)
 	pthread_mutex_lock(&loop->mutex);
 	struct http_exchange *exchange = loop->completed_first;
 	loop->completed_first = NULL;
+	struct http_notice *notice = loop->notice_first;
+	loop->notice_first = NULL;
 	int *fds = loop->adopted_fds;
 	size_t fd_count = loop->adopted_count;
 	loop->adopted_fds = NULL;
@@ -226,6 +268,10 @@ static void loop_take_mail(struct http_loop *loop)
 		exchange->deferred = true;
 		http_connection_enter(exchange->connection, HTTP_PHASE_REPLY);
 		MHD_resume_connection(exchange->connection->mhd);
+	}
+	for (struct http_notice *next; notice; notice = next) {
+		next = notice->next;
+		http_channel_deliver(loop, notice);
 	}
 	for (size_t i = 0; i < fd_count; i++)
 		loop_adopt(loop, fds[i]);
@@ -263,7 +309,8 @@ static void loop_adopt(struct http_loop *loop, int fd)
 		close(fd);
 		return;
 	}
-	/* On failure MHD has closed the socket, and has reported the end if it reported the start. */
+	/* On failure MHD has closed the socket, and has reported the end if it reported the start.
+	 */
 	size_t before = atomic_load(&loop->connection_count);
 	if (MHD_add_connection(loop->mhd, fd, (struct sockaddr *)&address, size) != MHD_YES &&
 		atomic_load(&loop->connection_count) == before)
@@ -296,14 +343,26 @@ static void loop_send_fd(struct http_loop *to, int fd)
 	}
 }
 
+/* Look at the listening socket from then on; 0: at once. */
+static void loop_accept_from(struct http_loop *loop, int64_t ms)
+{
+	struct epoll_event event = {
+		.events = ms > 0 ? 0 : EPOLLIN, .data.ptr = &loop->server->listen_fd};
+	loop->accept_again_ms = ms;
+	epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, loop->server->listen_fd, &event);
+}
+
 /* Out of descriptors: give up the spare one, take the newcomer, and end it, so that it does not
  * wait in the backlog for ever and the loop does not spin. */
 static void loop_refuse_without_fd(struct http_loop *loop)
 {
-	close(loop->spare_fd);
+	if (loop->spare_fd >= 0)
+		close(loop->spare_fd);
 	int fd = accept4(loop->server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
+	else /* Somebody else was quicker. The newcomer stays readable, at which we would spin. */
+		loop_accept_from(loop, loop->now_ms + ACCEPT_PAUSE_MS);
 	loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	log_warning("http.out_of_descriptors");
 }

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
-#include "lib/http/internal.h"
+#include "lib/http/representation.h"
+#include "lib/http/stream_internal.h"
 
 const struct http_problem http_problem_bad_request = {
 	400, "bad-request", "The request is malformed"};
@@ -29,7 +30,9 @@ static void reply_reset(struct http_exchange *exchange)
 	exchange->reply_json_owned = NULL;
 	free(exchange->reply_text_owned);
 	exchange->reply_text_owned = NULL;
-	exchange->reply = (struct slice) {0};
+	http_prepared_release(exchange->prepared);
+	exchange->prepared = NULL;
+	exchange->reply = (struct slice){0};
 }
 
 void http_reply(struct http_exchange *exchange, unsigned status, const char *content_type,
@@ -43,11 +46,11 @@ void http_reply(struct http_exchange *exchange, unsigned status, const char *con
 
 void http_reply_empty(struct http_exchange *exchange, unsigned status)
 {
-	http_reply(exchange, status, NULL, (struct slice) {0});
+	http_reply(exchange, status, NULL, (struct slice){0});
 }
 
-static void reply_with_json(struct http_exchange *exchange, unsigned status,
-	const char *content_type, json_t *json)
+static void reply_with_json(
+	struct http_exchange *exchange, unsigned status, const char *content_type, json_t *json)
 {
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
@@ -78,7 +81,7 @@ void http_reply_json_text(struct http_exchange *exchange, unsigned status, struc
 	memcpy(copy, text.data, text.size);
 	copy[text.size] = '\0';
 	http_reply(exchange, status, "application/json",
-		(struct slice) {.data = copy, .size = text.size});
+		(struct slice){.data = copy, .size = text.size});
 	exchange->reply_text_owned = copy;
 }
 
@@ -104,8 +107,8 @@ static void reply_problem(struct http_exchange *exchange, const struct http_prob
 		http_reply_header(exchange, "Retry-After", "1");
 }
 
-void http_reply_problem(struct http_exchange *exchange, const struct http_problem *problem,
-	const char *detail, ...)
+void http_reply_problem(
+	struct http_exchange *exchange, const struct http_problem *problem, const char *detail, ...)
 {
 	va_list arguments;
 	va_start(arguments, detail);
@@ -132,7 +135,7 @@ void http_reply_header(struct http_exchange *exchange, const char *name, const c
 	const char *copy = arena_copy(&exchange->arena, slice_of(value));
 	if (!copy)
 		return;
-	exchange->heads[i] = (struct http_reply_head) {.name = name, .value = copy};
+	exchange->heads[i] = (struct http_reply_head){.name = name, .value = copy};
 	if (i == exchange->head_count)
 		exchange->head_count++;
 }
@@ -172,9 +175,12 @@ enum MHD_Result http_reply_send(struct http_exchange *exchange)
 		log_error("http.no_reply", LOG_TEXT("requestId", exchange->request_id));
 		http_reply_problem(exchange, &http_problem_internal, NULL);
 	}
-	/* The bytes belong to the exchange, which outlives the response. */
-	struct MHD_Response *response = MHD_create_response_from_buffer(exchange->reply.size,
-		(void *)(uintptr_t)exchange->reply.data, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response;
+	if (exchange->stream)
+		response = http_stream_response(exchange);
+	else /* The bytes belong to the exchange, which outlives the response. */
+		response = MHD_create_response_from_buffer(exchange->reply.size,
+			(void *)(uintptr_t)exchange->reply.data, MHD_RESPMEM_PERSISTENT);
 	if (!response)
 		return MHD_NO;
 	add_heads(exchange, response);
@@ -183,5 +189,11 @@ enum MHD_Result http_reply_send(struct http_exchange *exchange)
 	enum MHD_Result result =
 		MHD_queue_response(exchange->connection->mhd, exchange->status, response);
 	MHD_destroy_response(response);
+	if (exchange->stream) {
+		/* A stream may stay for hours: it is logged when it begins, and keeps no memory
+		 * that only its request needed. */
+		http_access_log_add(&exchange->loop->log, exchange);
+		arena_release(&exchange->arena);
+	}
 	return result;
 }

@@ -31,7 +31,7 @@ static struct slice target_path(struct slice target)
 	const char *slash = memchr(authority, '/', (size_t)(end - authority));
 	if (!slash)
 		return slice_of("/");
-	return (struct slice) {.data = slash, .size = (size_t)(end - slash)};
+	return (struct slice){.data = slash, .size = (size_t)(end - slash)};
 }
 
 static enum http_method method_of(const char *text, bool *known, bool *head_only)
@@ -96,7 +96,8 @@ static bool match_route(struct http_exchange *exchange)
 		return false;
 	}
 	if (!http_routes_match(exchange->server->routes, exchange->path, &match)) {
-		http_reply_problem(exchange, &http_problem_not_found, "Nothing stands at this path.");
+		http_reply_problem(
+			exchange, &http_problem_not_found, "Nothing stands at this path.");
 		return false;
 	}
 	bool known;
@@ -149,13 +150,13 @@ static int hex_digit(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Decode `text`; '+' becomes `plus`. False unless the outcome is text without control characters. */
+/* Decode `text`; '+' becomes `plus`. False unless it becomes text without control characters. */
 static bool percent_decode(struct arena *arena, struct slice text, char plus, struct slice *plain)
 {
 	char *to = arena_alloc(arena, text.size + 1);
 	if (!to)
 		return false;
-	*plain = (struct slice) {.data = to};
+	*plain = (struct slice){.data = to};
 	for (size_t i = 0; i < text.size; i++) {
 		char c = text.data[i];
 		if (c == '%') {
@@ -178,7 +179,7 @@ static bool percent_decode(struct arena *arena, struct slice text, char plus, st
 
 struct framing {
 	size_t lengths, encodings, hosts, malformed_names;
-	const char *length, *encoding;
+	const char *length, *encoding, *traceparent;
 };
 
 /* RFC 9110, section 5.6.2. */
@@ -208,6 +209,8 @@ static enum MHD_Result framing_see(
 		framing->encoding = value;
 	} else if (strcasecmp(name, "Host") == 0) {
 		framing->hosts++;
+	} else if (strcasecmp(name, "traceparent") == 0) {
+		framing->traceparent = value;
 	}
 	return MHD_YES;
 }
@@ -226,6 +229,8 @@ bool http_request_check_framing(struct http_exchange *exchange, int64_t *length)
 	MHD_get_connection_values(
 		exchange->connection->mhd, MHD_HEADER_KIND, framing_see, &framing);
 	*length = 0;
+	if (framing.traceparent)
+		exchange->traceparent = slice_of(framing.traceparent);
 	if (framing.hosts != 1)
 		return framing_refused(exchange, "A request needs exactly one Host header.");
 	if (framing.malformed_names > 0)
@@ -284,7 +289,7 @@ struct slice http_parameter(const struct http_exchange *exchange, const char *na
 		if (slice_is(http_route_parameter_name(exchange->route, i), name))
 			return exchange->parameters[i];
 	assert(!"a handler asks for a parameter that its route has");
-	return (struct slice) {0};
+	return (struct slice){0};
 }
 
 bool http_query(const struct http_exchange *exchange, const char *name, struct slice *value)
@@ -318,10 +323,10 @@ bool http_header(const struct http_exchange *exchange, const char *name, struct 
 {
 	const char *found = NULL;
 	size_t size = 0;
-	if (!MHD_lookup_connection_value_n(exchange->connection->mhd, MHD_HEADER_KIND, name,
-		    strlen(name), &found, &size))
+	if (!MHD_lookup_connection_value_n(
+		    exchange->connection->mhd, MHD_HEADER_KIND, name, strlen(name), &found, &size))
 		return false;
-	*value = (struct slice) {.data = found ? found : "", .size = size};
+	*value = (struct slice){.data = found ? found : "", .size = size};
 	return true;
 }
 
@@ -380,7 +385,8 @@ json_t *http_body_object(struct http_exchange *exchange)
 		return NULL;
 	}
 	json_error_t error;
-	exchange->json = json_loadb(body.data, body.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	exchange->json =
+		json_loadb(body.data, body.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (exchange->json && json_is_object(exchange->json))
 		return exchange->json;
 	if (exchange->json)

@@ -72,8 +72,8 @@ struct slice http_route_parameter_name(const struct http_route *route, size_t in
 	struct slice rest = slice_of(route->pattern), segment;
 	while (slice_split(&rest, '/', &segment))
 		if (segment_is_parameter(segment) && index-- == 0)
-			return (struct slice) {.data = segment.data + 1, .size = segment.size - 2};
-	return (struct slice) {0};
+			return (struct slice){.data = segment.data + 1, .size = segment.size - 2};
+	return (struct slice){0};
 }
 
 /* Literal children first, then the parameter: the depth is bounded by the tree's own. */
@@ -104,7 +104,8 @@ static enum status routes_add(
 	struct http_routes *routes, const struct http_route *route, struct fault *fault)
 {
 	if (route->pattern[0] != '/' || !route->handle || route->method >= HTTP_METHOD_COUNT)
-		return fault_set(fault, route->pattern, "is no route: it needs a path and a handler");
+		return fault_set(
+			fault, route->pattern, "is no route: it needs a path and a handler");
 	struct slice rest = slice_of(route->pattern + 1), segment;
 	struct node *node = &routes->root;
 	size_t segments = 0, parameters = 0;

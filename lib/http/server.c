@@ -14,6 +14,7 @@
 #include "lib/base/id.h"
 #include "lib/base/log.h"
 #include "lib/http/loop.h"
+#include "lib/http/stream_internal.h"
 
 enum { LISTEN_BACKLOG = 4096, DESCRIPTORS_FOR_OTHERS = 256 };
 
@@ -21,8 +22,38 @@ static void options_complete(struct http_server_options *options);
 static enum status server_listen(struct http_server *server, struct fault *fault);
 static enum status server_start(struct http_server *server);
 
-enum status http_server_open(const struct http_server_options *options,
-	struct http_server **result, struct fault *fault)
+/* The whole of a file as text, zero-terminated. */
+static enum status read_file(const char *path, char **text, struct fault *fault)
+{
+	enum { PEM_BYTES_MAX = 1 << 20 };
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return fault_set(fault, path, "cannot be opened: %s", strerror(errno));
+	char *bytes = malloc(PEM_BYTES_MAX + 1);
+	size_t size = bytes ? fread(bytes, 1, PEM_BYTES_MAX + 1, file) : 0;
+	fclose(file);
+	if (!bytes || size == 0 || size > PEM_BYTES_MAX) {
+		free(bytes);
+		return fault_set(fault, path, "is empty or larger than %d bytes", PEM_BYTES_MAX);
+	}
+	bytes[size] = '\0';
+	*text = bytes;
+	return STATUS_OK;
+}
+
+static enum status server_read_tls(struct http_server *server, struct fault *fault)
+{
+	const struct http_server_options *options = &server->options;
+	if (!options->tls_certificate && !options->tls_key)
+		return STATUS_OK;
+	if (!options->tls_certificate || !options->tls_key)
+		return fault_set(fault, "TLS", "needs both a certificate and a key");
+	enum status status = read_file(options->tls_certificate, &server->tls_certificate, fault);
+	return status == STATUS_OK ? read_file(options->tls_key, &server->tls_key, fault) : status;
+}
+
+enum status http_server_open(
+	const struct http_server_options *options, struct http_server **result, struct fault *fault)
 {
 	struct http_server *server = calloc(1, sizeof *server);
 	if (!server)
@@ -30,13 +61,16 @@ enum status http_server_open(const struct http_server_options *options,
 	server->options = *options;
 	server->listen_fd = -1;
 	atomic_init(&server->draining, false);
+	pthread_mutex_init(&server->mutex, NULL);
 	options_complete(&server->options);
 	uint64_t random;
 	random_bytes(&random, sizeof random);
-	snprintf(server->id_prefix, sizeof server->id_prefix, "%016llx",
-		(unsigned long long)random);
-	enum status status =
-		http_routes_new(options->routes, options->route_count, &server->routes, fault);
+	snprintf(
+		server->id_prefix, sizeof server->id_prefix, "%016llx", (unsigned long long)random);
+	enum status status = server_read_tls(server, fault);
+	if (status == STATUS_OK)
+		status = http_routes_new(
+			options->routes, options->route_count, &server->routes, fault);
 	if (status == STATUS_OK)
 		status = server_listen(server, fault);
 	if (status == STATUS_OK) {
@@ -76,10 +110,17 @@ void http_server_close(struct http_server *server)
 	http_worker_pool_close(server->workers);
 	for (size_t i = 0; server->loops && i < server->options.loop_count; i++)
 		http_loop_close(&server->loops[i]);
+	for (struct http_channel *channel = server->channels, *next; channel; channel = next) {
+		next = http_channel_next(channel);
+		http_channel_free(channel);
+	}
+	pthread_mutex_destroy(&server->mutex);
 	free(server->loops);
 	if (server->listen_fd >= 0)
 		close(server->listen_fd);
 	http_routes_free(server->routes);
+	free(server->tls_certificate);
+	free(server->tls_key);
 	free(server);
 }
 
@@ -103,8 +144,8 @@ static size_t connections_possible(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 	getrlimit(RLIMIT_NOFILE, &limit);
 	return limit.rlim_cur > 2 * DESCRIPTORS_FOR_OTHERS
-		       ? (size_t)limit.rlim_cur - DESCRIPTORS_FOR_OTHERS
-		       : (size_t)limit.rlim_cur / 2;
+		? (size_t)limit.rlim_cur - DESCRIPTORS_FOR_OTHERS
+		: (size_t)limit.rlim_cur / 2;
 }
 
 static void options_complete(struct http_server_options *options)
@@ -124,6 +165,8 @@ static void options_complete(struct http_server_options *options)
 	options->request_ms_max = ms_or_default(options->request_ms_max, 10000);
 	options->reply_ms_max = ms_or_default(options->reply_ms_max, 30000);
 	options->idle_ms_max = ms_or_default(options->idle_ms_max, 75000);
+	options->stream_keep_alive_ms = ms_or_default(options->stream_keep_alive_ms, 15000);
+	options->stream_stall_ms_max = ms_or_default(options->stream_stall_ms_max, 10000);
 	options->drain_ms_max = ms_or_default(options->drain_ms_max, 10000);
 }
 

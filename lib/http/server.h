@@ -36,12 +36,16 @@ struct http_server_options {
 	int64_t head_ms_max; /* From the first byte, or the connect, to the end of the headers. 0:
 				10 s. */
 	int64_t body_ms_max; /* From there to the end of the body. 0: 30 s. */
-	int64_t request_ms_max; /* From there until nobody waits any more: 503. 0: 10 s. */
-	int64_t reply_ms_max;   /* For sending the reply. 0: 30 s. */
-	int64_t idle_ms_max;    /* Between two requests. 0: 75 s. */
-	int64_t drain_ms_max;   /* http_server_close waits this long for what is in flight. 0: 10 s.
-				 */
-	int access_log_fd;      /* 0: none, else a line per request is written to it. */
+	int64_t request_ms_max;       /* From there until nobody waits any more: 503. 0: 10 s. */
+	int64_t reply_ms_max;         /* For sending the reply. 0: 30 s. */
+	int64_t idle_ms_max;          /* Between two requests. 0: 75 s. */
+	int64_t stream_keep_alive_ms; /* A silent stream gets a comment this often. 0: 15 s. */
+	int64_t stream_stall_ms_max;  /* A stream whose reader takes nothing is dropped. 0: 10 s. */
+	int64_t drain_ms_max; /* http_server_close waits this long for what is in flight. 0: 10 s.
+			       */
+	const char *tls_certificate; /* PEM files; both or neither. NULL: no TLS. */
+	const char *tls_key;
+	int access_log_fd; /* 0: none, else a line per request is written to it. */
 };
 
 enum { HTTP_CONNECTION_POOL_SIZE_MIN = 8192 };

@@ -6,6 +6,7 @@
 
 #include "lib/base/log.h"
 #include "lib/http/internal.h"
+#include "lib/http/representation.h"
 
 struct worker {
 	struct http_worker_pool *pool;
@@ -40,7 +41,7 @@ enum status http_worker_pool_open(size_t count, size_t queue_max, struct http_wo
 	pthread_cond_init(&pool->changed, NULL);
 	for (; pool->count < count; pool->count++) {
 		struct worker *worker = &workers[pool->count];
-		*worker = (struct worker) {.pool = pool, .index = pool->count};
+		*worker = (struct worker){.pool = pool, .index = pool->count};
 		if (pthread_create(&worker->thread, NULL, worker_run, worker) != 0) {
 			http_worker_pool_close(pool);
 			return STATUS_UNAVAILABLE;
@@ -116,6 +117,7 @@ static void *worker_run(void *context)
 				"The request waited too long for its turn; nothing was done.");
 		else
 			exchange->route->handle(exchange);
+		http_reply_compress(exchange);
 		http_loop_complete(exchange->loop, exchange);
 	}
 	return NULL;
