@@ -18,7 +18,7 @@ target_compile_options(onsale_flags INTERFACE
 	-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 	-fno-omit-frame-pointer -UNDEBUG)
 
-foreach(package libmicrohttpd jansson libpq libsodium libcurl libcrypto cmocka)
+foreach(package libmicrohttpd jansson libpq libsodium libcurl libcrypto zlib cmocka)
 	pkg_check_modules(${package} REQUIRED IMPORTED_TARGET ${package})
 endforeach()
 

@@ -23,7 +23,7 @@ plan()
 
 # What an earlier start has loaded stays; one that was cut short is completed.
 known=$(curl -sf --max-time 10 "$BASE/events?limit=200" | jq '[.items[].name]')
-missing=$(jq -c --argjson known "$known" '.events[] | select(.name | IN($known[]) | not)' \
+missing=$(jq -c --argjson known "$known" '.[] | select(.name | IN($known[]) | not)' \
 	"$demo/events.json")
 
 while read -r venue; do

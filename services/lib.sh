@@ -376,7 +376,8 @@ service_main()
 	[[ $verb =~ ^(start|wait|stop|destroy|kill|url|guard)$ ]] ||
 		usage_error "give a verb: start, wait, stop, destroy, kill or url"
 	[[ $instance =~ ^[a-z0-9][a-z0-9._-]*$ && ${#instance} -le $instance_name_size_max &&
-		$instance != secrets ]] || usage_error "'$instance' cannot be the name of an instance"
+		$instance != secrets ]] ||
+		usage_error "'$instance' cannot be the name of an instance"
 	[[ $owner =~ ^[0-9]*$ ]] || usage_error "--owner takes a process id"
 	[[ $seconds =~ ^[0-9]{1,4}$ ]] || usage_error "--seconds takes a number up to 9999"
 	cd /

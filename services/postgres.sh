@@ -74,7 +74,7 @@ service_start()
 	local attempt
 	if ! running; then
 		end_leftovers
-		# Where nobody reaps orphans, as in many a container, a killed server stays as a zombie,
+		# Where nobody reaps orphans, as in many containers, a killed server stays a zombie,
 		# and PostgreSQL would take its own old lock files for those of a living one.
 		as_user find "$folder/data/postmaster.pid" "$folder/socket" ! -type d -delete \
 			2>/dev/null || true
@@ -100,11 +100,12 @@ find_binaries()
 		binaries=/usr/lib/postgresql/$version/bin
 		[[ ! -x $binaries/postgres ]] || return 0
 	else
-		binaries=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
+		binaries=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V |
+			tail -n 1)
 	fi
 	if [[ ! -x $binaries/postgres ]]; then
 		binaries=$(dirname "$(command -v postgres)") || die \
-			"PostgreSQL ${version:-$version_min or later} is missing; install postgresql"
+			"PostgreSQL ${version:-$version_min or later} is missing: install it"
 	fi
 	check_version "${version:-}"
 }
@@ -127,7 +128,8 @@ create_cluster()
 	rm -rf -- "$new" "$folder/url"
 	random_text 16 | write_file "$folder/password"
 	output=$(as_user "$binaries/initdb" --pgdata="$new" --username=onsale --encoding=UTF8 \
-		--locale=C --auth=scram-sha-256 --pwfile="$folder/password" --no-instructions 2>&1) ||
+		--locale=C --auth=scram-sha-256 --pwfile="$folder/password" \
+		--no-instructions 2>&1) ||
 		die "initdb failed: $output"
 	output=$(echo 'create database onsale' |
 		as_user "$binaries/postgres" --single -D "$new" postgres 2>&1) ||

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# ./test.sh: install what is missing, build, and run the tests. See ./test.sh --help.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage()
+{
+	cat <<-'USAGE'
+		usage: ./test.sh [--full] [--label LABEL]
+
+		Builds the debug preset and runs every test, then those of the library with the
+		address and undefined-behaviour sanitizers and those of lib/http with the thread
+		sanitizer.
+
+		--full          every test in every preset (debug, clang, asan, tsan, release), and
+		                in debug with ONSALE_FULL=1, by which tests take all their seeds and
+		                crash points instead of a sample
+		--label LABEL   only the tests with this label: the name of a subproject, or lib
+
+		ONSALE_SEED in the environment repeats a seeded run. Logs: build/test-PRESET.log.
+		The exit status is 0 when everything has passed.
+	USAGE
+}
+
+full=no
+label=
+passed=0
+failed=0
+closing=()
+logs=()
+
+# count PRESET LOG: add up what ctest says at its end.
+count()
+{
+	local line
+	line=$(grep -E '^[0-9]+% tests passed, [0-9]+ tests? failed out of [0-9]+' "$2" |
+		tail -n 1 || true)
+	if [[ $line =~ ([0-9]+)\ tests?\ failed\ out\ of\ ([0-9]+) ]]; then
+		failed=$((failed + BASH_REMATCH[1]))
+		passed=$((passed + BASH_REMATCH[2] - BASH_REMATCH[1]))
+	else
+		failed=$((failed + 1))
+		line='no test was run'
+	fi
+	closing+=("$1: $line")
+}
+
+# run PRESET [CTEST-OPTION…]: build everything with this preset and run the tests that are chosen.
+run()
+{
+	local preset=$1 log=build/test-$1.log before=$failed status=0
+	shift
+	[[ -z $label ]] || set -- -L "^${label//./\\.}(/|\$)"
+	logs+=("$PWD/$log")
+	printf '\n== %s\n' "$preset"
+	if ! tools/build.sh "$preset"; then
+		failed=$((failed + 1))
+		closing+=("$preset: does not build; see $PWD/build/$preset.log")
+		return
+	fi
+	ctest --preset "$preset" -j "$jobs" --no-tests=error --output-on-failure "$@" 2>&1 |
+		tee "$log" || status=$?
+	count "$preset" "$log"
+	# Something ctest itself could not do must not pass for lack of a failed test.
+	((status == 0 || failed > before)) || failed=$((failed + 1))
+}
+
+while (($# > 0)); do
+	case $1 in
+	--full) full=yes ;;
+	--label)
+		label=${2:?--label needs a name}
+		shift
+		;;
+	--help | -h)
+		usage
+		exit 0
+		;;
+	*)
+		printf 'test.sh: what is %s? --help says what there is\n' "$1" >&2
+		exit 2
+		;;
+	esac
+	shift
+done
+
+groups=(build test postgres)
+[[ $full == no ]] || groups+=(clang)
+tools/setup.sh "${groups[@]}"
+jobs=$(nproc)
+((jobs <= 4)) || jobs=4
+
+if [[ $full == yes ]]; then
+	ONSALE_FULL=1 run debug
+	for preset in clang asan tsan release; do
+		run "$preset"
+	done
+else
+	run debug
+	if [[ -z $label ]]; then
+		run asan -L '^lib$'
+		run tsan -L '^http$'
+	fi
+fi
+
+printf '\n'
+printf '%s\n' "${closing[@]}"
+printf 'logs: %s\n' "${logs[*]}"
+printf '%d passed, %d failed\n' "$passed" "$failed"
+((failed == 0))

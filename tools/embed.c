@@ -1,0 +1,91 @@
+/* embed PREFIX INPUT OUTPUT: turns a file into a C header, so that a program carries it.
+ *
+ * An .sql file is split at its `-- name: NAME` lines, one `static const char PREFIX_NAME[]` per
+ * statement, so that SQL lives in SQL files and a statement is used by its name. Any other file
+ * becomes one array PREFIX_<file name, other characters as _> and its PREFIX_…_size. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void embed_statements(FILE *input, FILE *output, const char *prefix);
+static void embed_bytes(FILE *input, FILE *output, const char *prefix, const char *path);
+
+int main(int argc, char **argv)
+{
+	if (argc != 4) {
+		fprintf(stderr, "usage: embed PREFIX INPUT OUTPUT\n");
+		return 2;
+	}
+	FILE *input = fopen(argv[2], "rb");
+	FILE *output = input ? fopen(argv[3], "wb") : NULL;
+	if (!output) {
+		fprintf(stderr, "embed: cannot open %s or %s\n", argv[2], argv[3]);
+		return 1;
+	}
+	fprintf(output, "/* Made from %s; edit that. */\n#pragma once\n", argv[2]);
+	const char *extension = strrchr(argv[2], '.');
+	if (extension && strcmp(extension, ".sql") == 0)
+		embed_statements(input, output, argv[1]);
+	else
+		embed_bytes(input, output, argv[1], argv[2]);
+	int bad = ferror(input) || ferror(output);
+	bad |= fclose(input) | fclose(output);
+	if (bad)
+		fprintf(stderr, "embed: error while copying %s\n", argv[2]);
+	return bad ? 1 : 0;
+}
+
+static void embed_line(FILE *output, const char *line)
+{
+	fputs("\n\t\"", output);
+	for (const char *c = line; *c && *c != '\n'; c++) {
+		if (*c == '"' || *c == '\\')
+			fputc('\\', output);
+		fputc(*c, output);
+	}
+	fputs("\\n\"", output);
+}
+
+static void embed_statements(FILE *input, FILE *output, const char *prefix)
+{
+	static const char marker[] = "-- name: ";
+	char *line = NULL;
+	size_t capacity = 0;
+	int open = 0;
+	while (getline(&line, &capacity, input) > 0) {
+		if (strncmp(line, marker, sizeof marker - 1) == 0) {
+			char *name = line + sizeof marker - 1;
+			name[strcspn(name, " \t\r\n")] = '\0';
+			fprintf(output, "%s\n__attribute__((unused)) static const char %s_%s[] =",
+				open ? ";\n" : "", prefix, name);
+			open = 1;
+		} else if (open && line[strspn(line, " \t\r\n")] != '\0' &&
+			strncmp(line, "--", 2) != 0) {
+			embed_line(output, line);
+		}
+	}
+	if (open)
+		fputs(";\n", output);
+	free(line);
+}
+
+static void embed_bytes(FILE *input, FILE *output, const char *prefix, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char name[256];
+	snprintf(name, sizeof name, "%s_%s", prefix, slash ? slash + 1 : path);
+	for (char *c = name; *c; c++)
+		if (!isalnum((unsigned char)*c))
+			*c = '_';
+	size_t size = 0;
+	int c;
+	fprintf(output, "__attribute__((unused)) static const unsigned char %s[] = {", name);
+	for (; (c = fgetc(input)) != EOF; size++)
+		fprintf(output, "%s%d,", size % 20 == 0 ? "\n\t" : "", c);
+	/* The byte after the end is zero, so that text can be used as a string. */
+	fprintf(output,
+		"\n\t0};\n__attribute__((unused)) static const unsigned long %s_size = "
+		"%zu;\n",
+		name, size);
+}
