@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -185,6 +186,8 @@ static void test_wrong_options_are_refused(void **state)
 static void run_poor_server(int port_fd)
 {
 	struct rlimit limit = {.rlim_cur = 64, .rlim_max = 64};
+	/* A test that fails leaves nobody behind. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	log_redirect(open("/dev/null", O_WRONLY));
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		_exit(1);

@@ -12,11 +12,11 @@ enum { THREADS = 8, RUN_MS = 3000, SIZE_MAX_GARBAGE = 20000, CONNECTIONS_MIN = 1
 static const char *const whole[] = {
 	"GET /plain HTTP/1.1\r\nHost: h\r\n\r\n",
 	"GET /items/a%2Fb?x=1 HTTP/1.1\r\nHost: h\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n",
-	"POST /json HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: "
-	"22\r\n\r\n"
-	"{\"a\":[1,2,{\"b\":\"\\u00e9\"}]}",
-	"POST /work-echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
-	"5\r\nhello\r\n3;x=y\r\nabc\r\n0\r\nX-Trailer: 1\r\n\r\n",
+	("POST /json HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: "
+	 "22\r\n\r\n"
+	 "{\"a\":[1,2,{\"b\":\"\\u00e9\"}]}"),
+	("POST /work-echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+	 "5\r\nhello\r\n3;x=y\r\nabc\r\n0\r\nX-Trailer: 1\r\n\r\n"),
 	"POST /echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello",
 	"GET /deferred HTTP/1.1\r\nHost: h\r\n\r\nGET /work HTTP/1.1\r\nHost: h\r\n\r\n",
 	"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\nHEAD /large HTTP/1.0\r\nHost: h\r\n\r\n",
