@@ -288,7 +288,7 @@ struct slice http_parameter(const struct http_exchange *exchange, const char *na
 	for (size_t i = 0; i < HTTP_PARAMETERS_MAX; i++)
 		if (slice_is(http_route_parameter_name(exchange->route, i), name))
 			return exchange->parameters[i];
-	assert(!"a handler asks for a parameter that its route has");
+	assert(false && "a handler asks for a parameter that its route has");
 	return (struct slice){0};
 }
 
