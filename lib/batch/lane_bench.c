@@ -1,0 +1,351 @@
+/* What batching gives: the same lane with one item per call, and with up to 1,024.
+ *
+ * The back end is artificial: 500 µs per call and 2 µs per item, as a round trip to a database with
+ * its commit, and its rows. It sleeps until that time has passed and so costs no processor time,
+ * which leaves the lane's own cost visible. The clients are a closed loop without threads of their
+ * own: one event loop submits for all of them and gets finished batches back by a list and one
+ * eventfd write per batch, as the product's loops do. A latency is from a client's submission until
+ * the event loop has its result in hand.
+ *
+ * The two settings take turns. In each run every client is served once before anything counts, so
+ * that a queue of seconds is there when the measuring begins. */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/config.h"
+#include "lib/batch/lane.h"
+#include "lib/testkit/histogram.h"
+
+enum {
+	CALL_NS = 500000,
+	ITEM_NS = 2000,
+	CLIENTS_MAX = 4096,
+	BATCH_MAX = 1024,
+	ROUNDS_MAX = 50,
+	MEASURED_MS_MIN = 50, /* Of each run. */
+	SETTINGS = 2,
+};
+
+#define NS_PER_SECOND INT64_C(1000000000)
+
+static const size_t client_counts[] = {1, 8, 64, 512, CLIENTS_MAX};
+enum { STEPS = sizeof client_counts / sizeof client_counts[0] };
+
+static const size_t batch_sizes[SETTINGS] = {1, BATCH_MAX};
+
+struct result {
+	double per_second;
+	double items_per_call;
+	double cpu_us;
+	double p50_ms, p99_ms;
+};
+
+struct client {
+	struct lane_item item;
+	int64_t submitted_ns;
+};
+
+struct run {
+	struct lane *lane;
+	struct client *clients;
+	size_t client_count;
+	int wake_fd;
+	atomic_bool ending; /* Then a call costs nothing, so that the queue is soon empty. */
+	struct histogram latencies;
+
+	pthread_mutex_t mutex; /* Guards what follows. */
+	struct lane_item *done;
+	uint64_t calls;
+};
+
+static struct {
+	int64_t seconds, rounds;
+	const char *json_path;
+} settings;
+
+static enum config_outcome configure(int argc, char **argv);
+static int64_t measured_ns(void);
+static struct result measure(size_t client_count, size_t batch_max, int64_t duration_ns);
+static int print_json(FILE *json, int64_t round, size_t step, size_t setting, struct result result);
+static void print_table(struct result results[ROUNDS_MAX][STEPS][SETTINGS]);
+
+int main(int argc, char **argv)
+{
+	static struct result results[ROUNDS_MAX][STEPS][SETTINGS];
+	enum config_outcome outcome = configure(argc, argv);
+	if (outcome != CONFIG_READY)
+		return outcome == CONFIG_HELP ? 0 : 2;
+	FILE *json = settings.json_path ? fopen(settings.json_path, "w") : NULL;
+	if (settings.json_path && !json) {
+		fprintf(stderr, "lane_bench: %s: %s\n", settings.json_path, strerror(errno));
+		return 1;
+	}
+
+	int failed = 0;
+	int64_t duration_ns = measured_ns();
+	for (int64_t round = 0; round < settings.rounds; round++)
+		for (size_t step = 0; step < STEPS; step++)
+			for (size_t setting = 0; setting < SETTINGS; setting++) {
+				struct result *result = &results[round][step][setting];
+				*result = measure(
+					client_counts[step], batch_sizes[setting], duration_ns);
+				failed |= print_json(json, round, step, setting, *result);
+			}
+	print_table(results);
+	if (json)
+		failed |= fclose(json);
+	return failed ? 1 : 0;
+}
+
+static enum config_outcome configure(int argc, char **argv)
+{
+	static const struct config_setting table[] = {
+		{.flag = "seconds",
+			.kind = CONFIG_INTEGER,
+			.value = &settings.seconds,
+			.fallback = "60",
+			.min = 1,
+			.max = 3600,
+			.help = "how long all of it takes"},
+		{.flag = "rounds",
+			.kind = CONFIG_INTEGER,
+			.value = &settings.rounds,
+			.fallback = "5",
+			.min = 1,
+			.max = ROUNDS_MAX,
+			.help = "rounds, of which median and worst are printed"},
+		{.flag = "json",
+			.kind = CONFIG_TEXT,
+			.value = &settings.json_path,
+			.help = "file for the figures of each run, a JSON object per line"},
+	};
+	static const struct config_program program = {
+		.name = "lane_bench",
+		.summary = "Measures what batching gives with a back end of 500 µs per call and "
+			   "2 µs per item.",
+		.version = "1",
+		.settings = table,
+		.setting_count = sizeof table / sizeof table[0],
+	};
+	struct fault fault;
+	enum config_outcome outcome = config_parse(&program, argc, argv, NULL, &fault);
+	if (outcome == CONFIG_READY && measured_ns() < MEASURED_MS_MIN * INT64_C(1000000)) {
+		fault_set(&fault, "--seconds", "is too short for %" PRId64 " rounds",
+			settings.rounds);
+		outcome = CONFIG_FAULT;
+	}
+	if (outcome == CONFIG_FAULT)
+		fprintf(stderr, "lane_bench: %s: %s\n", fault.where, fault.what);
+	return outcome;
+}
+
+/* What the time given leaves to each run after its clients were served once, which takes long only
+ * one at a time. A tenth is kept for starting and ending. */
+static int64_t measured_ns(void)
+{
+	int64_t once_ns = 0;
+	for (size_t step = 0; step < STEPS; step++)
+		once_ns += (int64_t)client_counts[step] * (CALL_NS + ITEM_NS);
+	int64_t left_ns = settings.seconds * NS_PER_SECOND * 9 / 10 - settings.rounds * once_ns;
+	return left_ns / (settings.rounds * STEPS * SETTINGS);
+}
+
+static int64_t now_ns(void)
+{
+	return clock_monotonic_ns(clock_system());
+}
+
+/* The lane's side. */
+static void apply(void *context, size_t thread, struct lane_item *const items[], size_t count)
+{
+	(void)thread;
+	struct run *run = context;
+	int64_t end_ns = now_ns() + CALL_NS + (int64_t)count * ITEM_NS;
+	struct timespec end = {.tv_sec = end_ns / NS_PER_SECOND, .tv_nsec = end_ns % NS_PER_SECOND};
+	if (!atomic_load(&run->ending)) {
+		/* The kernel's usual 50 µs of slack would be a tenth of the call. */
+		prctl(PR_SET_TIMERSLACK, 1);
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR)
+			;
+	}
+
+	pthread_mutex_lock(&run->mutex);
+	for (size_t i = 0; i < count; i++) {
+		items[i]->next = run->done;
+		run->done = items[i];
+	}
+	run->calls++;
+	pthread_mutex_unlock(&run->mutex);
+	eventfd_write(run->wake_fd, 1);
+}
+
+static void late(void *context, struct lane_item *const items[], size_t count)
+{
+	(void)context;
+	(void)items;
+	(void)count;
+	abort(); /* Nothing here has a deadline. */
+}
+
+static void submit(struct run *run, struct client *client, int64_t at_ns)
+{
+	client->submitted_ns = at_ns;
+	client->item.deadline_ms = LANE_NEVER;
+	if (lane_submit(run->lane, &client->item) != STATUS_OK)
+		abort(); /* The queue has room for all clients. */
+}
+
+/* The event loop: wait for finished items, note how long they took, submit them again. Returns how
+ * many. */
+static uint64_t turn_around(struct run *run)
+{
+	eventfd_t wakes;
+	while (eventfd_read(run->wake_fd, &wakes) != 0)
+		;
+	pthread_mutex_lock(&run->mutex);
+	struct lane_item *done = run->done;
+	run->done = NULL;
+	pthread_mutex_unlock(&run->mutex);
+
+	uint64_t count = 0;
+	int64_t at_ns = now_ns();
+	for (; done; count++) {
+		struct client *client = (struct client *)done;
+		done = done->next;
+		histogram_record(&run->latencies, at_ns - client->submitted_ns);
+		submit(run, client, at_ns);
+	}
+	return count;
+}
+
+static int64_t cpu_ns(void)
+{
+	struct timespec used;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (int64_t)used.tv_sec * NS_PER_SECOND + used.tv_nsec;
+}
+
+static uint64_t calls_of(struct run *run)
+{
+	pthread_mutex_lock(&run->mutex);
+	uint64_t calls = run->calls;
+	pthread_mutex_unlock(&run->mutex);
+	return calls;
+}
+
+static struct result measure_loop(struct run *run, int64_t duration_ns)
+{
+	for (size_t i = 0; i < run->client_count; i++)
+		submit(run, &run->clients[i], now_ns());
+	for (uint64_t served = 0; served < run->client_count;)
+		served += turn_around(run);
+
+	histogram_init(&run->latencies);
+	uint64_t calls = calls_of(run), count = 0;
+	int64_t cpu_before_ns = cpu_ns(), start_ns = now_ns(), end_ns = start_ns;
+	for (; end_ns < start_ns + duration_ns; end_ns = now_ns())
+		count += turn_around(run);
+	calls = calls_of(run) - calls;
+	return (struct result){
+		.per_second = (double)count * 1e9 / (double)(end_ns - start_ns),
+		.items_per_call = (double)count / (double)(calls > 0 ? calls : 1),
+		.cpu_us = (double)(cpu_ns() - cpu_before_ns) / 1e3 / (double)count,
+		.p50_ms = (double)histogram_percentile_ns(&run->latencies, 50) / 1e6,
+		.p99_ms = (double)histogram_percentile_ns(&run->latencies, 99) / 1e6,
+	};
+}
+
+static struct result measure(size_t client_count, size_t batch_max, int64_t duration_ns)
+{
+	static const struct lane_ops ops = {.apply = apply, .late = late};
+	static struct run run;
+	static struct client clients[CLIENTS_MAX];
+	run = (struct run){.clients = clients,
+		.client_count = client_count,
+		.wake_fd = eventfd(0, EFD_CLOEXEC)};
+	pthread_mutex_init(&run.mutex, NULL);
+	struct lane_options options = {.name = "bench",
+		.ops = &ops,
+		.context = &run,
+		.queue_max = CLIENTS_MAX,
+		.batch_max = batch_max};
+	if (run.wake_fd < 0 || lane_open(&options, &run.lane) != STATUS_OK) {
+		fprintf(stderr, "lane_bench: cannot open a lane: %s\n", strerror(errno));
+		exit(1);
+	}
+	struct result result = measure_loop(&run, duration_ns);
+	atomic_store(&run.ending, true);
+	lane_close(run.lane);
+	close(run.wake_fd);
+	pthread_mutex_destroy(&run.mutex);
+	return result;
+}
+
+static int print_json(FILE *json, int64_t round, size_t step, size_t setting, struct result result)
+{
+	if (!json)
+		return 0;
+	return fprintf(json,
+		       "{\"bench\": \"lane\", \"round\": %" PRId64
+		       ", \"clients\": %zu, \"batchMax\": %zu, \"requestsPerSecond\": %.1f, "
+		       "\"itemsPerCall\": %.2f, \"cpuMicrosecondsPerRequest\": %.3f, "
+		       "\"p50Milliseconds\": %.3f, \"p99Milliseconds\": %.3f}\n",
+		       round + 1, client_counts[step], batch_sizes[setting], result.per_second,
+		       result.items_per_call, result.cpu_us, result.p50_ms, result.p99_ms) < 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+	return (left > right) - (left < right);
+}
+
+/* The rounds' values of one field of struct result, sorted. */
+static void sort_rounds(struct result results[ROUNDS_MAX][STEPS][SETTINGS], size_t step,
+	size_t setting, size_t offset, double values[ROUNDS_MAX])
+{
+	for (int64_t round = 0; round < settings.rounds; round++)
+		memcpy(&values[round], (const char *)&results[round][step][setting] + offset,
+			sizeof values[0]);
+	qsort(values, (size_t)settings.rounds, sizeof values[0], compare);
+}
+
+static void print_table(struct result results[ROUNDS_MAX][STEPS][SETTINGS])
+{
+	size_t middle = (size_t)settings.rounds / 2;
+	double rates[SETTINGS][ROUNDS_MAX], others[ROUNDS_MAX];
+	printf("| Clients | Items per call | Requests/s, median (worst of %" PRId64
+	       ") | p50 | p99 | CPU per request | ÷ one per call |\n"
+	       "|---:|---:|---:|---:|---:|---:|---:|\n",
+		settings.rounds);
+	for (size_t step = 0; step < STEPS; step++)
+		for (size_t setting = 0; setting < SETTINGS; setting++) {
+			sort_rounds(results, step, setting, offsetof(struct result, per_second),
+				rates[setting]);
+			sort_rounds(results, step, setting, offsetof(struct result, items_per_call),
+				others);
+			printf("| %zu | %.1f, at most %zu | %.0f (%.0f) |", client_counts[step],
+				others[middle], batch_sizes[setting], rates[setting][middle],
+				rates[setting][0]);
+			sort_rounds(
+				results, step, setting, offsetof(struct result, p50_ms), others);
+			printf(" %.2f ms |", others[middle]);
+			sort_rounds(
+				results, step, setting, offsetof(struct result, p99_ms), others);
+			printf(" %.2f ms |", others[middle]);
+			sort_rounds(
+				results, step, setting, offsetof(struct result, cpu_us), others);
+			printf(" %.1f µs | %.1f |\n", others[middle],
+				rates[setting][middle] / rates[0][middle]);
+		}
+}
