@@ -10,7 +10,7 @@ declare -A groups=(
 	[build]='gcc libc6-dev cmake ninja-build pkg-config ca-certificates curl jq
 		libmicrohttpd-dev libjansson-dev libpq-dev
 		libsodium-dev libcurl4-openssl-dev libssl-dev libcmocka-dev zlib1g-dev'
-	[test]='clang-format-14 shellcheck'
+	[test]='clang-format-14 shellcheck python3-prometheus-client'
 	[postgres]='postgresql postgresql-client'
 	[clang]='clang-14'
 	[lint]='clang-format-14 clang-14 clang-tidy-14 cppcheck shellcheck'

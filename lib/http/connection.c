@@ -12,6 +12,7 @@
 
 #include "lib/base/log.h"
 #include "lib/http/stream_internal.h"
+#include "lib/http/workers.h"
 
 static enum MHD_Result head_arrived(struct http_exchange *exchange);
 static void tell_mhd_of_the_end(struct http_connection *connection);
@@ -128,7 +129,7 @@ static void hand_to_worker(struct http_exchange *exchange)
 	exchange->owner = HTTP_OWNED_BY_WORKER;
 	http_connection_enter(exchange->connection, HTTP_PHASE_HANDLING);
 	MHD_suspend_connection(exchange->connection->mhd);
-	if (http_worker_pool_submit(exchange->server->workers, exchange) == STATUS_OK)
+	if (http_workers_submit(exchange->server->workers, exchange) == STATUS_OK)
 		return;
 	http_reply_problem(exchange, &http_problem_unavailable,
 		"Too many requests are waiting; nothing was done.");
@@ -159,14 +160,13 @@ static enum MHD_Result request_arrived(struct http_exchange *exchange)
 void http_connection_on_request_end(void *context, struct MHD_Connection *mhd, void **request,
 	enum MHD_RequestTerminationCode code)
 {
-	struct http_loop *loop = context;
 	struct http_exchange *exchange = *request;
-	(void)mhd, (void)code;
+	(void)context, (void)mhd, (void)code;
 	if (!exchange)
 		return;
 	assert(exchange->owner == HTTP_OWNED_BY_LOOP);
 	if (!exchange->stream)
-		http_access_log_add(&loop->log, exchange);
+		http_exchange_account(exchange);
 	http_stream_free(exchange->stream);
 	exchange->connection->exchange = NULL;
 	http_connection_enter(exchange->connection, HTTP_PHASE_IDLE);
@@ -334,6 +334,7 @@ static void connection_begin(struct http_loop *loop, struct MHD_Connection *mhd,
 		.deadline_ms = loop->now_ms + loop->server->options.head_ms_max,
 	};
 	list_append(connection);
+	http_metrics_connections(loop->server, 1);
 	/* Only to hear that the client has gone while its request is suspended; MHD, whose own set
 	 * it is in as well, reads and writes. */
 	struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = connection};
@@ -357,6 +358,7 @@ void http_connection_on_change(void *context, struct MHD_Connection *mhd, void *
 	/* MHD reports no end of a request whose headers never came. */
 	if (connection->exchange)
 		http_exchange_free(connection->exchange);
+	http_metrics_connections(loop->server, -1);
 	list_remove(connection);
 	/* The socket may stay open a little longer than this record. */
 	epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);

@@ -71,6 +71,12 @@ void http_exchange_free(struct http_exchange *exchange)
 	loop->pool_size++;
 }
 
+void http_exchange_account(const struct http_exchange *exchange)
+{
+	http_access_log_add(&exchange->loop->log, exchange);
+	http_metrics_record(exchange);
+}
+
 void http_defer(struct http_exchange *exchange)
 {
 	assert(exchange->owner == HTTP_OWNED_BY_LOOP && exchange->route->thread == HTTP_ON_LOOP);

@@ -3,19 +3,9 @@
 
 #include <sodium.h>
 
-_Static_assert(HTTP_FINGERPRINT_SIZE == crypto_hash_sha256_BYTES, "a fingerprint is a SHA-256");
+#include "lib/http/internal.h"
 
-static const char *method_name(enum http_method method)
-{
-	static const char *const names[HTTP_METHOD_COUNT] = {
-		[HTTP_GET] = "GET",
-		[HTTP_POST] = "POST",
-		[HTTP_PUT] = "PUT",
-		[HTTP_PATCH] = "PATCH",
-		[HTTP_DELETE] = "DELETE",
-	};
-	return names[method];
-}
+_Static_assert(HTTP_FINGERPRINT_SIZE == crypto_hash_sha256_BYTES, "a fingerprint is a SHA-256");
 
 /* The same key for another path or body is another request. */
 static void fingerprint(struct http_exchange *exchange, uint8_t digest[HTTP_FINGERPRINT_SIZE])
@@ -56,7 +46,7 @@ bool http_idempotency_read(
 		return false;
 	}
 	idempotency->operation = arena_format(http_arena(exchange), "%s %s",
-		method_name(http_method(exchange)), http_route(exchange)->pattern);
+		http_method_name(http_method(exchange)), http_route(exchange)->pattern);
 	if (!idempotency->operation.data) {
 		http_reply_problem(exchange, &http_problem_unavailable, "Memory is short.");
 		return false;

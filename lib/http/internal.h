@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "lib/base/buffer.h"
+#include "lib/batch/lane.h"
 #include "lib/http/routes.h"
 #include "lib/http/server.h"
 
@@ -72,7 +73,8 @@ struct http_exchange {
 	struct http_server *server;
 	struct http_loop *loop;
 	struct http_connection *connection;
-	struct http_exchange *next; /* In the workers' queue, a loop's completions or its pool. */
+	struct http_exchange *next; /* Among a loop's completions, or in its pool. */
+	struct lane_item item;      /* In the workers' queue. */
 	struct arena arena;
 
 	/* The request. */
@@ -161,12 +163,13 @@ struct http_loop {
 	int64_t stopped_ms; /* When the loop first saw that it is to stop; 0 before. */
 };
 
-struct http_worker_pool;
+struct http_metrics;
 
 struct http_server {
 	struct http_server_options options;
 	struct http_routes *routes;
-	struct http_worker_pool *workers;
+	struct lane *workers; /* NULL: no route needs them. */
+	struct http_metrics *metrics;
 	struct http_loop *loops;
 	int listen_fd;
 	uint16_t port;
@@ -215,13 +218,19 @@ void http_loop_complete(struct http_loop *loop, struct http_exchange *exchange);
 /* exchange.c */
 struct http_exchange *http_exchange_new(struct http_loop *loop);
 void http_exchange_free(struct http_exchange *exchange);
+/* Log and count it; when its reply has been sent, or when its stream begins. */
+void http_exchange_account(const struct http_exchange *exchange);
 
-/* worker_pool.c */
-enum status http_worker_pool_open(size_t count, size_t queue_max, struct http_worker_pool **pool);
-/* STATUS_UNAVAILABLE: the queue is full. */
-enum status http_worker_pool_submit(struct http_worker_pool *pool, struct http_exchange *exchange);
-/* Waits for what is queued and running. */
-void http_worker_pool_close(struct http_worker_pool *pool);
+/* server_metrics.c */
+struct http_metrics *http_metrics_new(const struct http_server_options *options);
+void http_metrics_free(struct http_metrics *metrics);
+/* Count an exchange whose reply was queued. */
+void http_metrics_record(const struct http_exchange *exchange);
+void http_metrics_connections(const struct http_server *server, int64_t difference);
+void http_metrics_streams(const struct http_server *server, int64_t difference);
+
+/* As HTTP writes it. */
+const char *http_method_name(enum http_method method);
 
 /* access_log.c */
 void http_access_log_open(struct http_access_log *log, int fd);

@@ -192,7 +192,7 @@ enum MHD_Result http_reply_send(struct http_exchange *exchange)
 	if (exchange->stream) {
 		/* A stream may stay for hours: it is logged when it begins, and keeps no memory
 		 * that only its request needed. */
-		http_access_log_add(&exchange->loop->log, exchange);
+		http_exchange_account(exchange);
 		arena_release(&exchange->arena);
 	}
 	return result;

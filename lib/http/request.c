@@ -34,7 +34,7 @@ static struct slice target_path(struct slice target)
 	return (struct slice){.data = slash, .size = (size_t)(end - slash)};
 }
 
-static enum http_method method_of(const char *text, bool *known, bool *head_only)
+const char *http_method_name(enum http_method method)
 {
 	static const char *const names[HTTP_METHOD_COUNT] = {
 		[HTTP_GET] = "GET",
@@ -43,12 +43,17 @@ static enum http_method method_of(const char *text, bool *known, bool *head_only
 		[HTTP_PATCH] = "PATCH",
 		[HTTP_DELETE] = "DELETE",
 	};
+	return names[method];
+}
+
+static enum http_method method_of(const char *text, bool *known, bool *head_only)
+{
 	*head_only = strcmp(text, "HEAD") == 0;
 	*known = true;
 	if (*head_only)
 		return HTTP_GET;
 	for (size_t i = 0; i < HTTP_METHOD_COUNT; i++)
-		if (strcmp(text, names[i]) == 0)
+		if (strcmp(text, http_method_name((enum http_method)i)) == 0)
 			return (enum http_method)i;
 	*known = false;
 	return HTTP_GET;
@@ -57,18 +62,12 @@ static enum http_method method_of(const char *text, bool *known, bool *head_only
 /* The methods at a path as the Allow header lists them. */
 static void allow_header(struct http_exchange *exchange, const struct http_match *match)
 {
-	static const char *const names[HTTP_METHOD_COUNT] = {
-		[HTTP_GET] = "GET, HEAD, ",
-		[HTTP_POST] = "POST, ",
-		[HTTP_PUT] = "PUT, ",
-		[HTTP_PATCH] = "PATCH, ",
-		[HTTP_DELETE] = "DELETE, ",
-	};
 	char allow[64];
 	size_t size = 0;
 	for (size_t i = 0; i < HTTP_METHOD_COUNT; i++)
 		if (match->by_method[i])
-			size += (size_t)snprintf(allow + size, sizeof allow - size, "%s", names[i]);
+			size += (size_t)snprintf(allow + size, sizeof allow - size, "%s%s, ",
+				http_method_name((enum http_method)i), i == HTTP_GET ? ", HEAD" : "");
 	snprintf(allow + size, sizeof allow - size, "OPTIONS");
 	http_reply_header(exchange, "Allow", allow);
 }

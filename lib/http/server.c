@@ -15,6 +15,7 @@
 #include "lib/base/log.h"
 #include "lib/http/loop.h"
 #include "lib/http/stream_internal.h"
+#include "lib/http/workers.h"
 
 enum { LISTEN_BACKLOG = 4096, DESCRIPTORS_FOR_OTHERS = 256 };
 
@@ -107,7 +108,7 @@ void http_server_close(struct http_server *server)
 		http_loop_stop(&server->loops[i]);
 	for (size_t i = 0; server->loops && i < server->options.loop_count; i++)
 		http_loop_join(&server->loops[i]);
-	http_worker_pool_close(server->workers);
+	lane_close(server->workers);
 	for (size_t i = 0; server->loops && i < server->options.loop_count; i++)
 		http_loop_close(&server->loops[i]);
 	for (struct http_channel *channel = server->channels, *next; channel; channel = next) {
@@ -115,6 +116,7 @@ void http_server_close(struct http_server *server)
 		http_channel_free(channel);
 	}
 	pthread_mutex_destroy(&server->mutex);
+	http_metrics_free(server->metrics);
 	free(server->loops);
 	if (server->listen_fd >= 0)
 		close(server->listen_fd);
@@ -204,9 +206,10 @@ static bool needs_workers(const struct http_server_options *options)
 static enum status server_start(struct http_server *server)
 {
 	struct http_server_options *options = &server->options;
-	if (needs_workers(options) &&
-		http_worker_pool_open(options->worker_count, options->worker_queue_max,
-			&server->workers) != STATUS_OK)
+	server->metrics = http_metrics_new(options);
+	if (!server->metrics)
+		return STATUS_UNAVAILABLE;
+	if (needs_workers(options) && http_workers_open(options, &server->workers) != STATUS_OK)
 		return STATUS_UNAVAILABLE;
 	server->loops = calloc(options->loop_count, sizeof *server->loops);
 	if (!server->loops)

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "lib/http/exchange.h"
+#include "lib/metrics/metrics.h"
 
 struct http_server;
 
@@ -45,6 +46,7 @@ struct http_server_options {
 			       */
 	const char *tls_certificate; /* PEM files; both or neither. NULL: no TLS. */
 	const char *tls_key;
+	struct metrics *metrics; /* See server_metrics.h; must outlive the server. NULL: none. */
 	int access_log_fd; /* 0: none, else a line per request is written to it. */
 };
 

@@ -350,6 +350,7 @@ void http_stream_begin(
 		return;
 	}
 	atomic_fetch_add(&channel->stream_count, 1);
+	http_metrics_streams(channel->server, 1);
 	list_add(&side->sending, stream);
 	http_reply_empty(exchange, 200);
 	exchange->stream = stream;
@@ -454,6 +455,7 @@ void http_stream_free(struct http_stream *stream)
 		LOG_INTEGER("bytes", stream->exchange->stream_bytes),
 		LOG_INTEGER("ms", (http_now_ns() - stream->began_ns) / 1000000));
 	atomic_fetch_sub(&stream->side->channel->stream_count, 1);
+	http_metrics_streams(stream->exchange->server, -1);
 	list_remove(stream->waiting ? &stream->side->waiting : &stream->side->sending, stream);
 	message_drop(stream->first);
 	message_drop(stream->current);
