@@ -10,7 +10,8 @@
 
 enum { POLL_MS_MAX = 60000 };
 
-static enum status options_complete(struct http_fetcher_options *options, struct fault *fault);
+static void options_complete(struct http_fetcher_options *options);
+static enum status options_check(const struct http_fetcher_options *options, struct fault *fault);
 static enum status fetcher_set_up(struct http_fetcher *fetcher);
 static void step(struct http_fetcher *fetcher);
 static int64_t wait_ms(struct http_fetcher *fetcher, int64_t end_ms);
@@ -32,7 +33,8 @@ enum status http_fetcher_open(const struct http_fetcher_options *options,
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct http_fetcher_options complete = *options;
-	enum status status = options_complete(&complete, fault);
+	options_complete(&complete);
+	enum status status = options_check(&complete, fault);
 	if (status != STATUS_OK)
 		return status;
 
@@ -292,6 +294,15 @@ static void look_at_waiting(struct http_fetcher *fetcher)
 	}
 }
 
+static void conclude(struct http_fetcher *fetcher, struct http_fetch_slot *slot, CURLcode code)
+{
+	struct http_fetch *fetch = slot->fetch;
+	struct http_attempt_result result = http_attempt_end(slot, code);
+	end_attempt(fetch, result);
+	if (!pause_for_retry(fetcher, fetch, result))
+		finish(fetcher, fetch, result);
+}
+
 /* Take in the attempts that are over. Returns how many there were. */
 static size_t take_ended(struct http_fetcher *fetcher)
 {
@@ -303,14 +314,24 @@ static size_t take_ended(struct http_fetcher *fetcher)
 		struct http_fetch_slot *slot = NULL;
 		CURLcode code = message->data.result;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot);
-		struct http_fetch *fetch = slot->fetch;
-		struct http_attempt_result result = http_attempt_end(slot, code);
-		end_attempt(fetch, result);
-		if (!pause_for_retry(fetcher, fetch, result))
-			finish(fetcher, fetch, result);
+		conclude(fetcher, slot, code);
 		count++;
 	}
 	return count;
+}
+
+/* libcurl 7.88 does not look at the time of an attempt that waits for a connection until there is
+ * one. */
+static void end_overdue(struct http_fetcher *fetcher)
+{
+	int64_t now_ms = clock_monotonic_ms(clock_system());
+	struct http_fetch *next;
+	for (struct http_fetch *fetch = fetcher->places[HTTP_FETCH_IN_FLIGHT].first; fetch;
+		fetch = next) {
+		next = fetch->own.next;
+		if (fetch->own.slot->end_ms <= now_ms)
+			conclude(fetcher, fetch->own.slot, CURLE_OPERATION_TIMEDOUT);
+	}
 }
 
 /* Do whatever can be done without waiting. A slot that became free is filled at once, but not for
@@ -325,6 +346,7 @@ static void step(struct http_fetcher *fetcher)
 		curl_multi_perform(fetcher->multi, &running);
 		ended = take_ended(fetcher);
 	}
+	end_overdue(fetcher);
 	start_queued(fetcher);
 }
 
@@ -332,11 +354,15 @@ static void step(struct http_fetcher *fetcher)
  * What happens on the wire ends the wait by itself. */
 static int64_t wait_ms(struct http_fetcher *fetcher, int64_t end_ms)
 {
-	int64_t ms = end_ms - clock_monotonic_ms(clock_system());
+	int64_t now_ms = clock_monotonic_ms(clock_system());
+	int64_t ms = end_ms - now_ms;
 	if (ms <= 0)
 		return -1;
-	int64_t now_ms = clock_monotonic_ms(fetcher->options.clock);
 	ms = ms < POLL_MS_MAX ? ms : POLL_MS_MAX;
+	for (struct http_fetch *fetch = fetcher->places[HTTP_FETCH_IN_FLIGHT].first; fetch;
+		fetch = fetch->own.next)
+		ms = fetch->own.slot->end_ms - now_ms < ms ? fetch->own.slot->end_ms - now_ms : ms;
+	now_ms = clock_monotonic_ms(fetcher->options.clock);
 	for (struct http_fetch *fetch = fetcher->places[HTTP_FETCH_PAUSING].first; fetch;
 		fetch = fetch->own.next)
 		ms = fetch->own.due_ms - now_ms < ms ? fetch->own.due_ms - now_ms : ms;
@@ -350,7 +376,7 @@ static int64_t wait_ms(struct http_fetcher *fetcher, int64_t end_ms)
 
 #define DEFAULT(field, value) options->field = options->field ? options->field : (value)
 
-static enum status options_complete(struct http_fetcher_options *options, struct fault *fault)
+static void options_complete(struct http_fetcher_options *options)
 {
 	DEFAULT(in_flight_max, 64);
 	DEFAULT(queue_max, 1024);
@@ -370,17 +396,24 @@ static enum status options_complete(struct http_fetcher_options *options, struct
 	DEFAULT(clock, clock_system());
 	if (!options->seed)
 		random_bytes(&options->seed, sizeof options->seed);
+}
 
+static enum status options_check(const struct http_fetcher_options *options, struct fault *fault)
+{
 	if (options->in_flight_max > HTTP_FETCHER_IN_FLIGHT_MAX ||
 		options->queue_max > HTTP_FETCHER_QUEUE_MAX)
 		return fault_set(fault, "in_flight_max, queue_max", "is too large");
 	if (options->connections_max > HTTP_FETCHER_IN_FLIGHT_MAX ||
 		options->connections_per_host_max > options->connections_max)
 		return fault_set(fault, "connections_max", "is too large");
-	if (options->connect_ms_max < 0 || options->attempt_ms_max < 0 ||
-		options->total_ms_max < 0 || options->idle_ms_max < 0 ||
-		options->backoff_ms_min < 0 || options->backoff_ms_max < options->backoff_ms_min)
-		return fault_set(fault, "*_ms_max", "is out of range");
+	const int64_t limits_ms[] = {options->connect_ms_max, options->attempt_ms_max,
+		options->total_ms_max, options->idle_ms_max, options->backoff_ms_min,
+		options->backoff_ms_max};
+	for (size_t i = 0; i < sizeof limits_ms / sizeof limits_ms[0]; i++)
+		if (limits_ms[i] < 0 || limits_ms[i] > HTTP_FETCHER_MS_MAX)
+			return fault_set(fault, "*_ms_max", "is negative or more than a day");
+	if (options->backoff_ms_min > options->backoff_ms_max)
+		return fault_set(fault, "backoff_ms_min", "is more than backoff_ms_max");
 	if (options->addresses == HTTP_ADDRESSES_PUBLIC && options->proxy != HTTP_PROXY_NONE)
 		return fault_set(
 			fault, "proxy", "would connect to addresses that this policy cannot see");

@@ -43,6 +43,7 @@ enum {
 	HTTP_FETCH_DETAIL_SIZE = 128,
 	HTTP_FETCHER_IN_FLIGHT_MAX = 4096,
 	HTTP_FETCHER_QUEUE_MAX = 1 << 20,
+	HTTP_FETCHER_MS_MAX = 24 * 3600 * 1000, /* Of each option and of one attempt. */
 };
 
 /* ---- One call ---- */

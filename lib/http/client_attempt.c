@@ -51,8 +51,11 @@ struct http_attempt_result http_attempt_end(struct http_fetch_slot *slot, CURLco
 	struct http_fetch *fetch = slot->fetch;
 	struct http_attempt_result result = judge(slot, code);
 	take_times(slot);
-	snprintf(fetch->result.detail, sizeof fetch->result.detail, "%s",
-		slot->error[0] ? slot->error : curl_easy_strerror(code));
+	const char *detail = slot->error[0] ? slot->error
+		: code == CURLE_OK          ? "The connection ended within the head"
+					    : curl_easy_strerror(code);
+	snprintf(fetch->result.detail, sizeof fetch->result.detail, "%.*s",
+		HTTP_FETCH_DETAIL_SIZE - 1, detail);
 	curl_multi_remove_handle(slot->fetcher->multi, slot->easy);
 	/* The handle must not keep what belongs to the caller, keys above all. */
 	curl_easy_reset(slot->easy);
@@ -77,12 +80,18 @@ static void set_connection(struct http_fetch_slot *slot, int64_t attempt_ms)
 	curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	if (options->proxy == HTTP_PROXY_NONE)
 		curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	/* What a proxy says before there is a tunnel is no answer. */
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, fetcher->user_agent);
 	if (fetcher->ca_file) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, fetcher->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	}
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(attempt_ms > 0 ? attempt_ms : 1));
+	/* libcurl takes 0 for no limit, and refuses what does not fit into an int. */
+	attempt_ms = attempt_ms < 1 ? 1 : attempt_ms;
+	attempt_ms = attempt_ms < HTTP_FETCHER_MS_MAX ? attempt_ms : HTTP_FETCHER_MS_MAX;
+	slot->end_ms = clock_monotonic_ms(clock_system()) + attempt_ms;
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)attempt_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_ms_max);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)((options->idle_ms_max + 999) / 1000));
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -290,11 +299,13 @@ static struct http_attempt_result judge(const struct http_fetch_slot *slot, CURL
 	/* A second sending that on_send forbade, after an answer: libcurl repeats a request without
 	 * Expect when the answer to that was 417. */
 	bool answered = code == CURLE_ABORTED_BY_CALLBACK && slot->sends > 1;
-	if (code == CURLE_OK || (answered && slot->head_is_final))
+	if (slot->head_is_final && (code == CURLE_OK || answered))
 		return (struct http_attempt_result){HTTP_FETCH_ANSWERED, HTTP_CAUSE_NONE};
 	if (!sent)
 		return judge_unsent(slot, code);
-	return (struct http_attempt_result){HTTP_FETCH_LOST, cause_of(code)};
+	/* libcurl is content with a connection that ends within the head. */
+	enum http_fetch_cause cause = code == CURLE_OK ? HTTP_CAUSE_BROKEN : cause_of(code);
+	return (struct http_attempt_result){HTTP_FETCH_LOST, cause};
 }
 
 static int64_t time_us(CURL *easy, CURLINFO info)

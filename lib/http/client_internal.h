@@ -30,6 +30,7 @@ struct http_fetch_slot {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct http_fetch_slot *next_free;
+	int64_t end_ms; /* When the attempt's time is over, on the system's clock. */
 	unsigned sends; /* How often libcurl was about to send the request. */
 	size_t head_bytes;
 	bool head_is_final; /* The empty line behind the headers of the answer has come. */

@@ -41,8 +41,9 @@ static void *accept_all(void *data)
 		connection->fd = fd;
 		connection->number = index + 1;
 		peer->all[index] = connection;
-		assert(pthread_create(&connection->thread, NULL, run_connection, connection) == 0);
+		/* Counted first: a test may look as soon as it has its answer. */
 		atomic_store(&peer->connections, index + 1);
+		assert(pthread_create(&connection->thread, NULL, run_connection, connection) == 0);
 	}
 	return NULL;
 }
