@@ -11,6 +11,7 @@
 #include "lib/base/config.h"
 #include "lib/base/log.h"
 #include "lib/http/server.h"
+#include "lib/http/server_metrics.h"
 #include "lib/ticketing/seating_plan.h"
 #include "simplest-implementation/app.h"
 #include "simplest-implementation/schema/001_simplest.sql.h"
@@ -20,12 +21,12 @@ STATEMENT_READS(ready);
 
 /* A request does not wait long for a database that is gone or for a lock that nobody gives up: its
  * client is told, and tries again. Only a start has the patience for a database that starts too. */
-enum { SMALL_BODY_MAX = 16 << 10, CONNECT_MS_MAX = 1000, LOCK_MS_MAX = 1000 };
+enum { SMALL_BODY_MAX = 16 << 10, PATIENCE_MS = 1000, START_PATIENCE_MS = 5000 };
 
 static struct {
 	int64_t port, workers, connections_max, hold_ms, sweep_ms, log_form;
 	int64_t head_ms, body_ms, idle_ms, request_ms;
-	const char *database_url;
+	const char *address, *database_url;
 	bool access_log;
 } settings;
 
@@ -38,7 +39,14 @@ static const struct config_setting table[] = {
 		.value = &settings.port,
 		.fallback = "8081",
 		.max = 65535,
-		.help = "TCP port on 127.0.0.1; 0 picks a free one"},
+		.help = "TCP port; 0 picks a free one"},
+	{.flag = "address",
+		.environment = "ADDRESS",
+		.kind = CONFIG_TEXT,
+		.value = &settings.address,
+		.fallback = "127.0.0.1",
+		.help = "IPv4 address to listen on; it knows no users, so keep it on loopback or "
+			"behind something that does"},
 	{.flag = "database-url",
 		.environment = "DATABASE_URL",
 		.kind = CONFIG_SECRET,
@@ -130,6 +138,7 @@ static void readyz(struct http_exchange *exchange);
 static const struct http_route routes[] = {
 	{HTTP_GET, "/healthz", HTTP_ON_LOOP, healthz, 0},
 	{HTTP_GET, "/readyz", HTTP_ON_WORKER, readyz, 0},
+	{HTTP_GET, "/metrics", HTTP_ON_WORKER, http_reply_metrics, 0},
 	{HTTP_POST, "/venues", HTTP_ON_WORKER, venue_create, SEATING_PLAN_SIZE_MAX},
 	{HTTP_POST, "/events", HTTP_ON_WORKER, event_create, SMALL_BODY_MAX},
 	{HTTP_GET, "/events", HTTP_ON_WORKER, event_list, 0},
@@ -150,15 +159,16 @@ struct sweeper {
 	bool stopping;
 };
 
-static int serve(struct app *app);
-static struct postgres *open_database(int64_t connect_ms_max);
+static int serve(struct app *app, struct metrics *metrics);
+static struct metrics *make_metrics(void);
+static struct postgres *open_database(int64_t patience_ms);
 
 int main(int argc, char **argv)
 {
 	static const struct config_program program = {
 		.name = "simplest-server",
 		.summary = "Sells seats: one server, one Postgres, row locks. Listens on loopback "
-			   "only, since it knows no users.",
+			   "unless told otherwise, since it knows no users.",
 		.version = "1.0",
 		.settings = table,
 		.setting_count = sizeof table / sizeof *table,
@@ -184,22 +194,37 @@ int main(int argc, char **argv)
 
 	struct app app = {.worker_count = (size_t)settings.workers, .hold_ms = settings.hold_ms};
 	app.connections = calloc(app.worker_count, sizeof *app.connections);
-	bool good = app.connections != NULL;
+	struct metrics *metrics = make_metrics();
+	bool good = app.connections && metrics;
 	for (size_t i = 0; good && i < app.worker_count; i++)
-		good = (app.connections[i] = open_database(CONNECT_MS_MAX)) != NULL;
-	int code = good ? serve(&app) : 1;
+		good = (app.connections[i] = open_database(PATIENCE_MS)) != NULL;
+	int code = good ? serve(&app, metrics) : 1;
 	for (size_t i = 0; app.connections && i < app.worker_count; i++)
 		postgres_close(app.connections[i]);
 	free(app.connections);
+	metrics_free(metrics);
 	return code;
 }
 
-static struct postgres *connect_database(void)
+/* Everything that is counted, before there are threads to count. NULL when memory is short. */
+static struct metrics *make_metrics(void)
+{
+	struct metrics *metrics = metrics_new();
+	http_register_metrics(metrics, routes, sizeof routes / sizeof *routes);
+	if (metrics && metrics_freeze(metrics) == STATUS_OK)
+		return metrics;
+	metrics_free(metrics);
+	return NULL;
+}
+
+static struct postgres *open_database(int64_t patience_ms)
 {
 	return postgres_open(&(struct postgres_options){
 		.url = settings.database_url,
 		.application_name = "onsale-simplest",
 		.clock = clock_system(),
+		.connect_ms_max = patience_ms,
+		.lock_ms_max = patience_ms,
 	});
 }
 
@@ -230,7 +255,7 @@ static bool sweeper_start(struct sweeper *sweeper)
 {
 	pthread_mutex_init(&sweeper->mutex, NULL);
 	pthread_cond_init(&sweeper->changed, NULL);
-	sweeper->database = open_database(CONNECT_MS_MAX);
+	sweeper->database = open_database(PATIENCE_MS);
 	return sweeper->database &&
 		pthread_create(&sweeper->thread, NULL, sweeper_run, sweeper) == 0;
 }
@@ -245,12 +270,32 @@ static void sweeper_stop(struct sweeper *sweeper)
 	postgres_close(sweeper->database);
 }
 
+/* Whether SIGINT or SIGTERM has come; both are blocked. */
+static bool asked_to_stop(void)
+{
+	sigset_t signals;
+	return sigpending(&signals) == 0 &&
+		(sigismember(&signals, SIGINT) == 1 || sigismember(&signals, SIGTERM) == 1);
+}
+
+/* As long as it takes: it may be starting as well, or recovering, and to give up would only leave
+ * the waiting to whoever starts us again. Each round says in the log why. What waiting cannot mend,
+ * such as a wrong password, ends it. */
+static bool wait_for_database(struct postgres *pg, struct fault *fault)
+{
+	enum status status;
+	do
+		status = postgres_connect(pg, fault);
+	while (status == STATUS_UNAVAILABLE && !asked_to_stop());
+	return status == STATUS_OK;
+}
+
 /* Create what is missing in the database. Two servers may start at once. */
 static bool apply_schema(void)
 {
 	struct fault fault;
-	struct postgres *pg = open_database(POSTGRES_CONNECT_MS_DEFAULT);
-	bool connected = pg && postgres_connect(pg, &fault) == STATUS_OK;
+	struct postgres *pg = open_database(START_PATIENCE_MS);
+	bool connected = pg && wait_for_database(pg, &fault);
 	bool applied = connected && postgres_run_script(pg, sql_schema) == STATUS_OK;
 	if (pg && !connected)
 		log_error("database.unreachable", LOG_TEXT("why", fault.what));
@@ -260,121 +305,13 @@ static bool apply_schema(void)
 	return applied;
 }
 
-static int serve(struct app *app);
-static struct postgres *open_database(int64_t connect_ms_max);
-
-int main(int argc, char **argv)
-{
-	static const struct config_program program = {
-		.name = "simplest-server",
-		.summary = "Sells seats: one server, one Postgres, row locks. Listens on loopback "
-			   "only, since it knows no users.",
-		.version = "1.0",
-		.settings = table,
-		.setting_count = sizeof table / sizeof *table,
-	};
-	struct fault fault;
-	switch (config_parse(&program, argc, argv, NULL, &fault)) {
-	case CONFIG_HELP:
-		return 0;
-	case CONFIG_FAULT:
-		fprintf(stderr, "%s: %s: %s\n", program.name, fault.where, fault.what);
-		return 2;
-	case CONFIG_READY:
-		break;
-	}
-	log_configure(settings.log_form == 0 ? LOG_JSON : LOG_PLAIN, LOG_INFO);
-	/* Before there are threads, so that only sigwait below sees them. */
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN);
-
-	struct app app = {.worker_count = (size_t)settings.workers, .hold_ms = settings.hold_ms};
-	app.connections = calloc(app.worker_count, sizeof *app.connections);
-	bool good = app.connections != NULL;
-	for (size_t i = 0; good && i < app.worker_count; i++)
-		good = (app.connections[i] = open_database(CONNECT_MS_MAX)) != NULL;
-	int code = good ? serve(&app) : 1;
-	for (size_t i = 0; app.connections && i < app.worker_count; i++)
-		postgres_close(app.connections[i]);
-	free(app.connections);
-	return code;
-}
-
-static struct postgres *connect_database(void)
-{
-	return postgres_open(&(struct postgres_options){
-		.url = settings.database_url,
-		.application_name = "onsale-simplest",
-		.clock = clock_system(),
-	});
-}
-
-static void *sweeper_run(void *context)
-{
-	struct sweeper *sweeper = context;
-	pthread_mutex_lock(&sweeper->mutex);
-	while (!sweeper->stopping) {
-		pthread_mutex_unlock(&sweeper->mutex);
-		size_t count = sweep(sweeper->database);
-		if (count > 0)
-			log_info("holds.expired", LOG_INTEGER("count", count));
-		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += settings.sweep_ms / 1000;
-		until.tv_nsec += settings.sweep_ms % 1000 * 1000000;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		pthread_mutex_lock(&sweeper->mutex);
-		if (!sweeper->stopping)
-			pthread_cond_timedwait(&sweeper->changed, &sweeper->mutex, &until);
-	}
-	pthread_mutex_unlock(&sweeper->mutex);
-	return NULL;
-}
-
-static bool sweeper_start(struct sweeper *sweeper)
-{
-	pthread_mutex_init(&sweeper->mutex, NULL);
-	pthread_cond_init(&sweeper->changed, NULL);
-	sweeper->database = open_database(CONNECT_MS_MAX);
-	return sweeper->database &&
-		pthread_create(&sweeper->thread, NULL, sweeper_run, sweeper) == 0;
-}
-
-static void sweeper_stop(struct sweeper *sweeper)
-{
-	pthread_mutex_lock(&sweeper->mutex);
-	sweeper->stopping = true;
-	pthread_cond_signal(&sweeper->changed);
-	pthread_mutex_unlock(&sweeper->mutex);
-	pthread_join(sweeper->thread, NULL);
-	postgres_close(sweeper->database);
-}
-
-/* Create what is missing in the database. Two servers may start at once. */
-static bool apply_schema(struct postgres *pg)
-{
-	struct fault fault;
-	if (postgres_connect(pg, &fault) != STATUS_OK) {
-		log_error("database.unreachable", LOG_TEXT("why", fault.what));
-		return false;
-	}
-	if (postgres_run_script(pg, sql_schema) == STATUS_OK)
-		return true;
-	log_error("database.schema_failed", LOG_TEXT("why", postgres_error(pg)->message));
-	return false;
-}
-
-static int serve(struct app *app)
+static int serve(struct app *app, struct metrics *metrics)
 {
 	struct sweeper sweeper = {.stopping = false};
 	if (!apply_schema() || !sweeper_start(&sweeper))
-		return 1;
+		return asked_to_stop() ? 0 : 1;
 	struct http_server_options options = {
+		.address = settings.address,
 		.port = (uint16_t)settings.port,
 		.routes = routes,
 		.route_count = sizeof routes / sizeof *routes,
@@ -385,6 +322,7 @@ static int serve(struct app *app)
 		.body_ms_max = settings.body_ms,
 		.idle_ms_max = settings.idle_ms,
 		.request_ms_max = settings.request_ms,
+		.metrics = metrics,
 		.access_log_fd = settings.access_log ? STDERR_FILENO : 0,
 	};
 	struct http_server *server;
@@ -395,7 +333,7 @@ static int serve(struct app *app)
 		sweeper_stop(&sweeper);
 		return 1;
 	}
-	printf("ready http://127.0.0.1:%u\n", (unsigned)http_server_port(server));
+	printf("ready http://%s:%u\n", settings.address, (unsigned)http_server_port(server));
 	fflush(stdout);
 	sigset_t signals;
 	int signal_number;

@@ -53,7 +53,8 @@ umask "$subproject_umask"
 
 # shellcheck disable=SC2154 # lib.sh sets root.
 subproject=${subproject_folder#"$root"/}
-instance=${subproject//\//-}
+# The instance of its services and its data; the runner of README commands uses one of its own.
+instance=${ONSALE_INSTANCE:-${subproject//\//-}}
 program=$subproject/$(basename "$0")
 build=$root/build/release
 title=$subproject
@@ -288,6 +289,8 @@ subproject_run()
 	for service in "${services[@]}"; do
 		start_service "$service" "$fresh"
 	done
+	# A service makes it for the user that it runs as; with services from elsewhere nobody has.
+	mkdir -p "$run_folder"
 	for secret in "${secrets[@]}"; do
 		make_secret "$secret"
 	done
