@@ -1,0 +1,220 @@
+/* The fight goes on while the server is killed, PostgreSQL is killed, or both: what was
+ * acknowledged is there afterwards, nothing is half done, and the server recovers by itself. */
+#include <signal.h>
+
+#include "simplest-implementation/simplest_fight_fixture.h"
+
+enum {
+	SERVER_ROUNDS = 1,
+	SERVER_ROUNDS_FULL = 25,
+	SERVER_KILLS = 4, /* In each round; in full 100 in all. */
+	DATABASE_ROUNDS = 1,
+	DATABASE_ROUNDS_FULL = 100,
+	PURCHASES_BETWEEN_MAX = 6,
+	DELAY_MS_MAX = 20,
+	NOTICE_MS_MAX = 10000,
+	RECOVER_MS_MAX = 15000,
+	END_MS_MAX = 20000,
+	BLOCKED_PURCHASES = 8,
+};
+
+static struct fight fight;
+static struct random chance;
+
+static int start(void **state)
+{
+	(void)state;
+	SERVER_START(fixed_port(), "HOLD_DURATION=10m", "SWEEP_INTERVAL=100ms");
+	return 0;
+}
+
+/* Come to a moment in the middle of the fight that the seed chooses. False: it was over before. */
+static bool await_moment(void)
+{
+	size_t more = 1 + random_below(&chance, PURCHASES_BETWEEN_MAX);
+	if (!fight_reaches(&fight, atomic_load(&fight.purchase_count) + more))
+		return false;
+	pause_ms(random_between(&chance, 0, DELAY_MS_MAX));
+	return atomic_load(&fight.finished_count) < FIGHT_BUYERS;
+}
+
+static void fight_begin(uint64_t round)
+{
+	fight_start(&fight, round, FIGHT_DISTURBED);
+	random_init_stream(&chance, random_seed(), UINT64_MAX - round);
+}
+
+/* The fight ends, the judge finds nothing, and it was disturbed indeed. */
+static void fight_end(void)
+{
+	fight_join(&fight);
+	fight_want_order(&fight);
+	assert_true(fight_repetition_count(&fight) > 0);
+	fight_release(&fight);
+}
+
+static void killed_server_forgets_nothing(void **state)
+{
+	(void)state;
+	uint64_t rounds = test_is_full() ? SERVER_ROUNDS_FULL : SERVER_ROUNDS;
+	for (uint64_t round = 0; round < rounds; round++) {
+		int kill_count = 0;
+		fight_begin(round);
+		while (kill_count < SERVER_KILLS && await_moment()) {
+			server_crash();
+			server_start_again();
+			kill_count++;
+		}
+		fight_end();
+		assert_true(kill_count > 0);
+	}
+}
+
+/* Wait until /readyz says that PostgreSQL is what is missing. */
+static void want_database_missed(void)
+{
+	const json_t *missing = NULL;
+	int64_t deadline_ms = now_ms() + NOTICE_MS_MAX;
+	while (json_array_size(missing) != 1) {
+		assert_true(now_ms() < deadline_ms);
+		wait_for_status("/readyz", 503, NOTICE_MS_MAX);
+		missing = json_object_get(simplest.json, "missing");
+	}
+	assert_string_equal("postgres", json_string_value(json_array_get(missing, 0)));
+	want_problem("unavailable");
+	assert_non_null(http_client_reply_header(&simplest.reply, "Retry-After"));
+	/* Which is no reason to restart the server. */
+	assert_string_equal("ok", string_at(look("/healthz"), "status"));
+}
+
+static void killed_database_forgets_nothing(void **state)
+{
+	(void)state;
+	uint64_t rounds = test_is_full() ? DATABASE_ROUNDS_FULL : DATABASE_ROUNDS;
+	for (uint64_t round = 0; round < rounds; round++) {
+		int kill_count = 0;
+		pid_t server = simplest.server.pid;
+		fight_begin(1000 + round);
+		if (await_moment()) {
+			assert_int_equal(STATUS_OK, postgres_fixture_kill(&simplest.postgres));
+			want_database_missed();
+			assert_int_equal(
+				STATUS_OK, postgres_fixture_start_again(&simplest.postgres));
+			wait_for_status("/readyz", 200, RECOVER_MS_MAX);
+			kill_count++;
+		}
+		/* And an orderly restart, which ends each connection by a farewell. */
+		if (await_moment()) {
+			assert_int_equal(STATUS_OK, postgres_fixture_restart(&simplest.postgres));
+			wait_for_status("/readyz", 200, RECOVER_MS_MAX);
+		}
+		fight_end();
+		assert_true(kill_count > 0);
+		assert_true(process_running(&simplest.server));
+		assert_int_equal(server, simplest.server.pid);
+	}
+}
+
+static void both_killed_at_once_forget_nothing(void **state)
+{
+	(void)state;
+	fight_begin(2000);
+	assert_true(await_moment());
+	assert_int_equal(STATUS_OK, postgres_fixture_kill(&simplest.postgres));
+	server_crash();
+	assert_int_equal(STATUS_OK, postgres_fixture_start_again(&simplest.postgres));
+	server_start_again();
+	fight_end();
+}
+
+/* ---- An end in order ---- */
+
+struct blocked {
+	struct http_client client;
+	struct http_client_reply reply;
+	char hold[HOLD_ID_SIZE];
+};
+
+/* Send purchases that wait for the lock of one connection, each of a hold of its own. */
+static PGconn *purchases_block(struct blocked blocked[BLOCKED_PURCHASES])
+{
+	char event[EVENT_ID_SIZE];
+	event_make("Blocked", BLOCKED_PURCHASES, event);
+	for (int i = 0; i < BLOCKED_PURCHASES; i++)
+		hold_make(event, text("\"s-%d\"", i + 1), blocked[i].hold);
+	PGconn *lock =
+		database_lock(text("select from seat_inventory where event_id = '%s'", event));
+	for (int i = 0; i < BLOCKED_PURCHASES; i++) {
+		blocked[i].reply = (struct http_client_reply){0};
+		http_client_init(&blocked[i].client, simplest.port);
+		send_only(&blocked[i].client, "POST", text("/holds/%s/purchase", blocked[i].hold),
+			new_key(), "{\"paymentMethod\":\"pm_card_visa\"}");
+	}
+	database_wait_blocked(lock, BLOCKED_PURCHASES);
+	return lock;
+}
+
+static void sigterm_answers_what_is_in_flight(void **state)
+{
+	(void)state;
+	struct blocked blocked[BLOCKED_PURCHASES];
+	fight_begin(3000);
+	assert_true(await_moment());
+	PGconn *lock = purchases_block(blocked);
+	int64_t begin_ms = now_ms();
+	process_signal(&simplest.server, SIGTERM);
+	pause_ms(300);
+	PQfinish(lock);
+	for (int i = 0; i < BLOCKED_PURCHASES; i++) {
+		assert_int_equal(HTTP_CLIENT_OK,
+			http_client_receive(&blocked[i].client, "POST", &blocked[i].reply));
+		assert_int_equal(200, blocked[i].reply.status);
+		assert_false(blocked[i].reply.keep_alive);
+	}
+	assert_int_equal(STATUS_OK, process_wait(&simplest.server, END_MS_MAX));
+	assert_true(now_ms() - begin_ms < END_MS_MAX);
+	assert_int_equal(0, simplest.server.exit_code);
+	server_start_again();
+	for (int i = 0; i < BLOCKED_PURCHASES; i++) {
+		json_t *told = http_client_reply_json(&blocked[i].reply);
+		assert_true(json_equal(told, buy(blocked[i].hold, "pm_card_visa", 200)));
+		json_decref(told);
+		http_client_reply_release(&blocked[i].reply);
+		http_client_release(&blocked[i].client);
+	}
+	fight_end();
+}
+
+/* Not even a lock that is never given keeps the server from ending. */
+static void sigterm_does_not_wait_for_ever(void **state)
+{
+	(void)state;
+	struct blocked blocked[BLOCKED_PURCHASES];
+	PGconn *lock = purchases_block(blocked);
+	server_stop();
+	PQfinish(lock);
+	for (int i = 0; i < BLOCKED_PURCHASES; i++)
+		http_client_release(&blocked[i].client);
+}
+
+static void sigterm_without_a_database_is_heard(void **state)
+{
+	(void)state;
+	assert_int_equal(STATUS_OK, postgres_fixture_halt(&simplest.postgres));
+	want_database_missed();
+	server_stop();
+	assert_int_equal(STATUS_OK, postgres_fixture_start_again(&simplest.postgres));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SERVER_TEST(killed_server_forgets_nothing, start),
+		SERVER_TEST(killed_database_forgets_nothing, start),
+		SERVER_TEST(both_killed_at_once_forget_nothing, start),
+		SERVER_TEST(sigterm_answers_what_is_in_flight, start),
+		SERVER_TEST(sigterm_does_not_wait_for_ever, start),
+		SERVER_TEST(sigterm_without_a_database_is_heard, start),
+	};
+	return cmocka_run_group_tests(tests, simplest_set_up, simplest_tear_down);
+}
