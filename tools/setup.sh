@@ -10,7 +10,7 @@ declare -A groups=(
 	[build]='gcc libc6-dev cmake ninja-build pkg-config ca-certificates curl jq
 		libmicrohttpd-dev libjansson-dev libpq-dev
 		libsodium-dev libcurl4-openssl-dev libssl-dev libcmocka-dev zlib1g-dev'
-	[test]='clang-format-14 shellcheck python3-prometheus-client'
+	[test]='clang-format-14 shellcheck python3-prometheus-client yq openssl'
 	[postgres]='postgresql postgresql-client'
 	[clang]='clang-14'
 	[fuzz]='clang-14 llvm-14 libclang-rt-14-dev'
@@ -52,7 +52,9 @@ find_missing()
 # server; ours says no while we install. One that somebody else put there stays.
 install_as_root()
 {
-	local policy=/usr/sbin/policy-rc.d mark='# Put here by tools/setup.sh while it installs.'
+	# Not local: the trap outlives this function.
+	policy=/usr/sbin/policy-rc.d
+	local mark='# Put here by tools/setup.sh while it installs.'
 	local clusters=/etc/postgresql-common/createcluster.conf
 	exec {lock}>/run/lock/onsale-setup
 	flock -w "$lock_seconds_max" "$lock" || { say 'another setup does not end'; exit 1; }

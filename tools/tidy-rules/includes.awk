@@ -92,7 +92,7 @@ function check_top(from, to)
 	else if (from == "demo" && to !~ /^lib\// && to != from)
 		say("demo must not know " to)
 	else if (from == "simplest-implementation" && to !~ /^lib\// && to != from &&
-			!(to == "demo" && is_proof(FILENAME)))
+			!((to == "demo" || to == "bench") && is_proof(FILENAME)))
 		say("simplest-implementation uses lib and libpq only, not " to)
 	else if (from == "real-implementation" && is_adapter(to) &&
 			FILENAME != "real-implementation/compose.c")
