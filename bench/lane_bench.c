@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/report.h"
 #include "lib/base/config.h"
 #include "lib/batch/lane.h"
 #include "lib/testkit/histogram.h"
@@ -76,8 +77,7 @@ static struct {
 static enum config_outcome configure(int argc, char **argv);
 static int64_t measured_ns(void);
 static struct result measure(size_t client_count, size_t batch_max, int64_t duration_ns);
-static int print_json(FILE *json, int64_t round, size_t step, size_t setting, struct result result);
-static void print_table(struct result results[ROUNDS_MAX][STEPS][SETTINGS]);
+static struct report *make_report(struct result results[ROUNDS_MAX][STEPS][SETTINGS]);
 
 int main(int argc, char **argv)
 {
@@ -85,26 +85,13 @@ int main(int argc, char **argv)
 	enum config_outcome outcome = configure(argc, argv);
 	if (outcome != CONFIG_READY)
 		return outcome == CONFIG_HELP ? 0 : 2;
-	FILE *json = settings.json_path ? fopen(settings.json_path, "w") : NULL;
-	if (settings.json_path && !json) {
-		fprintf(stderr, "lane_bench: %s: %s\n", settings.json_path, strerror(errno));
-		return 1;
-	}
-
-	int failed = 0;
 	int64_t duration_ns = measured_ns();
 	for (int64_t round = 0; round < settings.rounds; round++)
 		for (size_t step = 0; step < STEPS; step++)
-			for (size_t setting = 0; setting < SETTINGS; setting++) {
-				struct result *result = &results[round][step][setting];
-				*result = measure(
+			for (size_t setting = 0; setting < SETTINGS; setting++)
+				results[round][step][setting] = measure(
 					client_counts[step], batch_sizes[setting], duration_ns);
-				failed |= print_json(json, round, step, setting, *result);
-			}
-	print_table(results);
-	if (json)
-		failed |= fclose(json);
-	return failed ? 1 : 0;
+	return report_finish(make_report(results), settings.json_path) == STATUS_OK ? 0 : 1;
 }
 
 static enum config_outcome configure(int argc, char **argv)
@@ -127,7 +114,7 @@ static enum config_outcome configure(int argc, char **argv)
 		{.flag = "json",
 			.kind = CONFIG_TEXT,
 			.value = &settings.json_path,
-			.help = "file for the figures of each run, a JSON object per line"},
+			.help = "file to write the result to, for tools/figures"},
 	};
 	static const struct config_program program = {
 		.name = "lane_bench",
@@ -291,61 +278,70 @@ static struct result measure(size_t client_count, size_t batch_max, int64_t dura
 	return result;
 }
 
-static int print_json(FILE *json, int64_t round, size_t step, size_t setting, struct result result)
+/* The rounds' values of one field of struct result. */
+static struct series rounds_of(struct result results[ROUNDS_MAX][STEPS][SETTINGS], size_t step,
+	size_t setting, size_t offset)
 {
-	if (!json)
-		return 0;
-	return fprintf(json,
-		       "{\"bench\": \"lane\", \"round\": %" PRId64
-		       ", \"clients\": %zu, \"batchMax\": %zu, \"requestsPerSecond\": %.1f, "
-		       "\"itemsPerCall\": %.2f, \"cpuMicrosecondsPerRequest\": %.3f, "
-		       "\"p50Milliseconds\": %.3f, \"p99Milliseconds\": %.3f}\n",
-		       round + 1, client_counts[step], batch_sizes[setting], result.per_second,
-		       result.items_per_call, result.cpu_us, result.p50_ms, result.p99_ms) < 0;
+	struct series series = {.count = 0};
+	for (int64_t round = 0; round < settings.rounds; round++) {
+		double value;
+		memcpy(&value, (const char *)&results[round][step][setting] + offset, sizeof value);
+		series_add(&series, value);
+	}
+	return series;
 }
 
-static int compare(const void *a, const void *b)
+static void add_row(struct report *report, struct result results[ROUNDS_MAX][STEPS][SETTINGS],
+	size_t step, size_t setting)
 {
-	double left = *(const double *)a, right = *(const double *)b;
-	return (left > right) - (left < right);
+	static const struct {
+		const char *key;
+		size_t offset;
+		enum better better;
+	} fields[] = {
+		{"items", offsetof(struct result, items_per_call), BETTER_MORE},
+		{"rate", offsetof(struct result, per_second), BETTER_MORE},
+		{"p50", offsetof(struct result, p50_ms), BETTER_LESS},
+		{"p99", offsetof(struct result, p99_ms), BETTER_LESS},
+		{"cpu", offsetof(struct result, cpu_us), BETTER_LESS},
+	};
+	char clients[32];
+	snprintf(clients, sizeof clients, "%zu", client_counts[step]);
+	json_t *row = report_row(report, "clients", clients);
+	report_number(row, "most", (double)batch_sizes[setting]);
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+		struct series series = rounds_of(results, step, setting, fields[i].offset);
+		report_cell(row, fields[i].key, &series, fields[i].better);
+	}
 }
 
-/* The rounds' values of one field of struct result, sorted. */
-static void sort_rounds(struct result results[ROUNDS_MAX][STEPS][SETTINGS], size_t step,
-	size_t setting, size_t offset, double values[ROUNDS_MAX])
+static struct report *make_report(struct result results[ROUNDS_MAX][STEPS][SETTINGS])
 {
-	for (int64_t round = 0; round < settings.rounds; round++)
-		memcpy(&values[round], (const char *)&results[round][step][setting] + offset,
-			sizeof values[0]);
-	qsort(values, (size_t)settings.rounds, sizeof values[0], compare);
-}
-
-static void print_table(struct result results[ROUNDS_MAX][STEPS][SETTINGS])
-{
-	size_t middle = (size_t)settings.rounds / 2;
-	double rates[SETTINGS][ROUNDS_MAX], others[ROUNDS_MAX];
-	printf("| Clients | Items per call | Requests/s, median (worst of %" PRId64
-	       ") | p50 | p99 | CPU per request | ÷ one per call |\n"
-	       "|---:|---:|---:|---:|---:|---:|---:|\n",
-		settings.rounds);
+	struct report *report =
+		report_new("lane", "What a lane's batches give", (size_t)settings.rounds);
+	report_column(report, "clients", "Clients", 0);
+	report_column(report, "most", "Items per call, at most", 0);
+	report_column(report, "items", "Items per call", 1);
+	report_column(report, "rate", "Requests/s", 0);
+	report_column(report, "p50", "p50 ms", 2);
+	report_column(report, "p99", "p99 ms", 2);
+	report_column(report, "cpu", "CPU µs per request", 1);
 	for (size_t step = 0; step < STEPS; step++)
-		for (size_t setting = 0; setting < SETTINGS; setting++) {
-			sort_rounds(results, step, setting, offsetof(struct result, per_second),
-				rates[setting]);
-			sort_rounds(results, step, setting, offsetof(struct result, items_per_call),
-				others);
-			printf("| %zu | %.1f, at most %zu | %.0f (%.0f) |", client_counts[step],
-				others[middle], batch_sizes[setting], rates[setting][middle],
-				rates[setting][0]);
-			sort_rounds(
-				results, step, setting, offsetof(struct result, p50_ms), others);
-			printf(" %.2f ms |", others[middle]);
-			sort_rounds(
-				results, step, setting, offsetof(struct result, p99_ms), others);
-			printf(" %.2f ms |", others[middle]);
-			sort_rounds(
-				results, step, setting, offsetof(struct result, cpu_us), others);
-			printf(" %.1f µs | %.1f |\n", others[middle],
-				rates[setting][middle] / rates[0][middle]);
-		}
+		for (size_t setting = 0; setting < SETTINGS; setting++)
+			add_row(report, results, step, setting);
+	report_note(report,
+		"The back end sleeps 500 µs per call and 2 µs per item, so the CPU time is "
+		"the lane's and the event loop's own.");
+	for (size_t step = 1; step < STEPS; step++) {
+		size_t offset = offsetof(struct result, per_second);
+		struct series one = rounds_of(results, step, 0, offset);
+		struct series many = rounds_of(results, step, 1, offset);
+		struct series ratios = series_divide(&many, &one);
+		char what[64];
+		snprintf(what, sizeof what, "%zu clients ÷ the same, one item per call",
+			client_counts[step]);
+		report_ratio(report, &(struct report_ratio){.id = "lane", .what = what, .must = 1},
+			&ratios);
+	}
+	return report;
 }

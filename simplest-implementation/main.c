@@ -21,7 +21,7 @@ STATEMENT_READS(ready);
 
 /* A request does not wait long for a database that is gone or for a lock that nobody gives up: its
  * client is told, and tries again. Only a start has the patience for a database that starts too. */
-enum { SMALL_BODY_MAX = 16 << 10, PATIENCE_MS = 1000, START_PATIENCE_MS = 5000 };
+enum { SMALL_BODY_MAX = 16 << 10, PATIENCE_MS = 2000, START_PATIENCE_MS = 5000 };
 
 static struct {
 	int64_t port, workers, connections_max, hold_ms, sweep_ms, log_form;

@@ -84,8 +84,9 @@ void want_alive(void);
 
 /* ---- Asking ---- */
 
-/* Ask and want a reply of this status; 0: any. `key` becomes the Idempotency-Key and may be NULL,
- * `body` too. The JSON of the reply is returned and stays until the next request. */
+/* Ask and want a reply of this status; 0: any. A 503 that is not wanted is asked again for a while.
+ * `key` becomes the Idempotency-Key and may be NULL, `body` too. The JSON of the reply is returned
+ * and stays until the next request. */
 json_t *ask(const char *method, const char *path, const char *key, const char *body, int status);
 
 /* As above, for a GET without further ado. */

@@ -301,8 +301,11 @@ static struct lane_item *take_batch(struct lane *lane)
 	} else {
 		count = lane->options.batch_max;
 		struct lane_item *last = first;
-		for (size_t i = 1; i < count; i++)
+		assert(last);
+		for (size_t i = 1; i < count; i++) {
 			last = last->next;
+			assert(last);
+		}
 		lane->first = last->next;
 		last->next = NULL;
 	}
