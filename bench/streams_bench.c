@@ -19,7 +19,9 @@
 enum {
 	OPEN_MS_MAX = 60000,
 	DELIVERY_MS_MAX = 60000,
-	SETTLE_MS = 400,       /* Until the kernel has given back what the last round freed. */
+	SETTLE_MS = 300,
+	SETTLE_PAUSES_MAX = 10,
+	SETTLED_BYTES = 256 << 10,
 	FILL_COUNT = 3,        /* Large events that fill the buffers of stalled readers. */
 	FILL_BYTES = 48 << 10, /* Each larger than such a reader's buffers. */
 	EVENT_BYTES_MAX = FILL_BYTES + 4096,
@@ -201,10 +203,18 @@ static double crowd_publish(struct crowd *crowd, size_t size, int64_t readers)
 	return (double)(last_ns - from_ns) / 1e6;
 }
 
+/* Wait until the kernel has given back what was freed before, which it does some time later: until
+ * its memory hardly changes any more. */
 static void settle(void)
 {
-	struct timespec pause = {.tv_nsec = SETTLE_MS * 1000000L};
-	nanosleep(&pause, NULL);
+	int64_t bytes = measure_kernel_bytes(), before;
+	int pauses = 0;
+	do {
+		struct timespec pause = {.tv_nsec = SETTLE_MS * 1000000L};
+		nanosleep(&pause, NULL);
+		before = bytes;
+		bytes = measure_kernel_bytes();
+	} while (llabs(bytes - before) > SETTLED_BYTES && ++pauses < SETTLE_PAUSES_MAX);
 }
 
 /* ---- Rounds ---- */

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "lib/base/buffer.h"
+#include "lib/base/clock.h"
 #include "lib/batch/lane.h"
 #include "lib/http/routes.h"
 #include "lib/http/server.h"
@@ -83,7 +84,7 @@ struct http_exchange {
 	struct slice target; /* As it came. */
 	struct slice path;
 	struct slice parameters[HTTP_PARAMETERS_MAX]; /* Decoded. */
-	struct http_pair query[HTTP_QUERY_PARAMETERS_MAX];
+	struct http_pair *query; /* In the arena; NULL where the target has none. */
 	size_t query_count;
 	const struct http_route *route; /* NULL where none matched. */
 	const char *method_text;
@@ -111,7 +112,7 @@ struct http_exchange {
 	struct slice reply;
 	json_t *reply_json_owned;
 	char *reply_text_owned;
-	struct http_reply_head heads[HTTP_REPLY_HEADERS_MAX];
+	struct http_reply_head *heads; /* In the arena; NULL before the first. */
 	size_t head_count;
 	bool close;                     /* Close the connection after this reply. */
 	struct http_prepared *prepared; /* Whose bytes the reply borrows. */
@@ -129,6 +130,8 @@ struct http_access_log {
 	int fd; /* 0: none. */
 	bool is_file;
 	struct buffer lines;
+	int64_t time_ms; /* What `time` says; formatted once per millisecond. */
+	char time[TIME_TEXT_SIZE];
 	int64_t flushed_ms;
 	uint64_t dropped;
 };

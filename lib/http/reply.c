@@ -129,6 +129,11 @@ void http_reply_header(struct http_exchange *exchange, const char *name, const c
 {
 	assert(!strpbrk(value, "\r\n"));
 	size_t i = 0;
+	if (!exchange->heads)
+		exchange->heads = arena_calloc(
+			&exchange->arena, HTTP_REPLY_HEADERS_MAX, sizeof *exchange->heads);
+	if (!exchange->heads)
+		return;
 	while (i < exchange->head_count && strcasecmp(exchange->heads[i].name, name) != 0)
 		i++;
 	assert(i < HTTP_REPLY_HEADERS_MAX);

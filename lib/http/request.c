@@ -27,7 +27,8 @@ static struct slice target_path(struct slice target)
 	if (!slice_starts_with(target, "http://") && !slice_starts_with(target, "https://"))
 		return target;
 	const char *end = target.data + target.size;
-	const char *authority = memchr(target.data, ':', target.size) + 3;
+	const char *colon = memchr(target.data, ':', target.size);
+	const char *authority = colon + 3;
 	const char *slash = memchr(authority, '/', (size_t)(end - authority));
 	if (!slash)
 		return slice_of("/");
@@ -67,7 +68,8 @@ static void allow_header(struct http_exchange *exchange, const struct http_match
 	for (size_t i = 0; i < HTTP_METHOD_COUNT; i++)
 		if (match->by_method[i])
 			size += (size_t)snprintf(allow + size, sizeof allow - size, "%s%s, ",
-				http_method_name((enum http_method)i), i == HTTP_GET ? ", HEAD" : "");
+				http_method_name((enum http_method)i),
+				i == HTTP_GET ? ", HEAD" : "");
 	snprintf(allow + size, sizeof allow - size, "OPTIONS");
 	http_reply_header(exchange, "Allow", allow);
 }
@@ -121,6 +123,10 @@ static bool query_refused(struct http_exchange *exchange, const char *why)
 static bool parse_query(struct http_exchange *exchange, struct slice query)
 {
 	struct slice part;
+	exchange->query =
+		arena_calloc(&exchange->arena, HTTP_QUERY_PARAMETERS_MAX, sizeof *exchange->query);
+	if (!exchange->query)
+		return query_refused(exchange, "is too much for the memory");
 	while (slice_split(&query, '&', &part)) {
 		if (part.size == 0)
 			continue;

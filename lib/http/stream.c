@@ -9,7 +9,13 @@
 #include "lib/base/log.h"
 #include "lib/http/stream_internal.h"
 
-enum { BACKLOG_DEFAULT = 256, RETRY_MS_DEFAULT = 2000 };
+enum {
+	BACKLOG_DEFAULT = 256,
+	RETRY_MS_DEFAULT = 2000,
+	/* What the kernel keeps for a reader that takes nothing. Left to itself it would take up to
+	 * 4 MB for each (tcp_wmem), and a reader would be conflated only long after it stalled. */
+	SEND_BUFFER_SIZE = 32 << 10,
+};
 
 struct http_stream {
 	struct http_exchange *exchange;
@@ -20,7 +26,8 @@ struct http_stream {
 	size_t sent;                         /* Of the current message. */
 	uint64_t position;                   /* The number of the next message. */
 	int64_t began_ns;
-	bool waiting; /* Suspended, with nothing to send. */
+	struct MHD_Response *response; /* While it still has headers. Borrowed from MHD. */
+	bool waiting;                  /* Suspended, with nothing to send. */
 	bool keep_alive_due;
 	bool ending;
 };
@@ -207,6 +214,7 @@ enum status http_channel_publish(struct http_channel *channel, const char *type,
 		struct http_message *message = message_new(buffer_slice(&buffer));
 		status = message ? channel_send(channel, message) : STATUS_UNAVAILABLE;
 		channel->published += status == STATUS_OK;
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not count references. */
 		message_drop(message);
 	}
 	pthread_mutex_unlock(&channel->mutex);
@@ -301,8 +309,8 @@ static struct http_message *first_message(
 	random_bytes(&random, sizeof random);
 	int64_t retry_ms = side->channel->options.retry_ms;
 	buffer_init(&buffer, 2 * HTTP_EVENT_BYTES_MAX);
-	buffer_add_format(&buffer, "retry: %lld\n\n",
-		(long long)(retry_ms + (int64_t)(random % (uint64_t)(retry_ms + 1))));
+	retry_ms += (int64_t)(random % (uint64_t)(retry_ms + 1));
+	buffer_add_format(&buffer, "retry: %lld\n\n", (long long)retry_ms);
 	struct http_message *reset = missed ? reset_message(side) : NULL;
 	if (reset)
 		buffer_add(&buffer, reset->bytes, reset->size);
@@ -318,7 +326,9 @@ static struct http_message *first_message(
 static void watch_peer(const struct http_exchange *exchange)
 {
 	unsigned ms = (unsigned)exchange->server->options.stream_stall_ms_max;
+	int size = SEND_BUFFER_SIZE;
 	setsockopt(exchange->connection->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+	setsockopt(exchange->connection->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
 void http_stream_begin(
@@ -383,12 +393,34 @@ static struct http_message *stream_next(struct http_stream *stream)
 	return message_new(slice_of(comment));
 }
 
+static enum MHD_Result take_header(
+	void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct http_reply_head *head = context;
+	(void)kind;
+	*head = (struct http_reply_head){.name = name, .value = value};
+	return MHD_NO;
+}
+
+/* MHD asks for the first bytes of the body when it has written the head into the connection's
+ * memory. It would keep the headers for as long as the stream lives, which is half a kilobyte. */
+static void forget_headers(struct http_stream *stream)
+{
+	struct http_reply_head head;
+	while (stream->response &&
+		MHD_get_response_headers(stream->response, take_header, &head) > 0)
+		if (MHD_del_response_header(stream->response, head.name, head.value) != MHD_YES)
+			break;
+	stream->response = NULL;
+}
+
 /* MHD asks for bytes whenever the socket takes some. */
 static ssize_t stream_read(void *context, uint64_t offset, char *to, size_t size_max)
 {
 	struct http_stream *stream = context;
 	size_t size = 0;
 	(void)offset;
+	forget_headers(stream);
 	while (size < size_max && !stream->ending) {
 		if (!stream->current) {
 			stream->current = stream_next(stream);
@@ -428,6 +460,7 @@ struct MHD_Response *http_stream_response(struct http_exchange *exchange)
 	enum { BLOCK_SIZE = 1 };
 	struct MHD_Response *response = MHD_create_response_from_callback(
 		MHD_SIZE_UNKNOWN, BLOCK_SIZE, stream_read, exchange->stream, NULL);
+	exchange->stream->response = response;
 	if (response) {
 		MHD_add_response_header(response, "Content-Type", "text/event-stream");
 		MHD_add_response_header(response, "X-Accel-Buffering", "no");

@@ -134,12 +134,12 @@ static void publish(struct http_channel *channel, const char *text)
 /* The id that stands before this event's data. */
 static void id_of(const struct reader *reader, const char *data, char id[64])
 {
-	const char *place = strstr(reader->text, data), *begin = NULL;
+	const char *place = strstr(reader->text, data), *begin = "";
 	assert_non_null(place);
 	for (const char *at = strstr(reader->text, "id: "); at && at < place;
 		at = strstr(at + 1, "id: "))
 		begin = at + 4;
-	assert_non_null(begin);
+	assert_true(*begin);
 	snprintf(id, 64, "%.*s", (int)strcspn(begin, "\n"), begin);
 }
 
