@@ -10,7 +10,10 @@
 #include "lib/batch/lane.h"
 #include "lib/http/representation.h"
 #include "lib/http/server.h"
+#include "lib/http/server_metrics.h"
 #include "lib/http/stream.h"
+
+#define LANE_NAME "bench"
 
 enum { JSON_BYTES = 2048, QUEUE_MAX = 4096, BATCH_MAX = 512 };
 
@@ -43,7 +46,7 @@ static const struct config_setting table[] = {
 	{.flag = "connection-pool",
 		.kind = CONFIG_SIZE,
 		.value = &settings.pool,
-		.fallback = "16KiB",
+		.fallback = "8KiB",
 		.min = HTTP_CONNECTION_POOL_SIZE_MIN,
 		.max = 1 << 20,
 		.help = "libmicrohttpd's memory for a connection"},
@@ -78,6 +81,7 @@ static const struct config_setting table[] = {
 
 /* What the handlers share. */
 struct application {
+	struct metrics *metrics;
 	struct lane *lane;
 	struct http_prepared *json;
 	struct http_channel *channel;
@@ -107,7 +111,8 @@ static enum config_outcome read_settings(int argc, char **argv);
 static void end_with(const struct fault *fault) __attribute__((noreturn));
 static void open_json(struct application *application);
 static struct http_server *open_server(struct application *application, int access_log_fd);
-static struct lane *open_lane(void);
+static struct lane *open_lane(struct metrics *metrics);
+static struct metrics *open_metrics(void);
 
 int main(int argc, char **argv)
 {
@@ -123,7 +128,8 @@ int main(int argc, char **argv)
 	int log_fd = 0;
 	if (settings.access_log)
 		log_fd = open(settings.access_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	struct application application = {.lane = open_lane()};
+	struct application application = {.metrics = open_metrics()};
+	application.lane = open_lane(application.metrics);
 	open_json(&application);
 	struct http_server *server = open_server(&application, log_fd);
 	printf("ready %u\n", (unsigned)http_server_port(server));
@@ -134,7 +140,18 @@ int main(int argc, char **argv)
 	http_server_close(server);
 	lane_close(application.lane);
 	http_prepared_release(application.json);
+	metrics_free(application.metrics);
 	return 0;
+}
+
+static struct metrics *open_metrics(void)
+{
+	struct metrics *metrics = metrics_new();
+	http_register_metrics(metrics, routes, sizeof routes / sizeof routes[0]);
+	lane_register_metrics(metrics, LANE_NAME);
+	if (!metrics || metrics_freeze(metrics) != STATUS_OK)
+		end_with(&(struct fault){.where = "memory", .what = "is short"});
+	return metrics;
 }
 
 static enum config_outcome read_settings(int argc, char **argv)
@@ -179,11 +196,14 @@ static void lane_late(void *context, struct lane_item *const items[], size_t cou
 	}
 }
 
-static struct lane *open_lane(void)
+static struct lane *open_lane(struct metrics *metrics)
 {
 	static const struct lane_ops ops = {.apply = lane_apply, .late = lane_late};
-	struct lane_options options = {
-		.name = "bench", .ops = &ops, .queue_max = QUEUE_MAX, .batch_max = BATCH_MAX};
+	struct lane_options options = {.name = LANE_NAME,
+		.metrics = metrics,
+		.ops = &ops,
+		.queue_max = QUEUE_MAX,
+		.batch_max = BATCH_MAX};
 	struct lane *lane;
 	if (lane_open(&options, &lane) != STATUS_OK)
 		end_with(&(struct fault){.where = "lane", .what = "cannot be opened"});
@@ -268,6 +288,7 @@ static struct http_server *open_server(struct application *application, int acce
 		.stream_keep_alive_ms = settings.keep_alive_ms,
 		.tls_certificate = settings.tls_certificate,
 		.tls_key = settings.tls_key,
+		.metrics = application->metrics,
 		.access_log_fd = access_log_fd,
 	};
 	struct http_channel_options channel = {.delivery = HTTP_DELIVER_EACH};

@@ -14,18 +14,34 @@ case ${1-} in
 	;;
 esac
 benches=("$@")
-((${#benches[@]} > 0)) || benches=(http lane streams)
+((${#benches[@]} > 0)) || benches=(http lane streams simplest)
 read -r -a flags <<<"${ONSALE_BENCH_FLAGS-}"
 
-tools/setup.sh build bench
+tools/setup.sh build bench postgres
 for bench in "${benches[@]}"; do
 	tools/build.sh release "${bench}_bench"
 done
+# The program NAME_bench and its result NAME.json, but for the holds of a subproject.
+program()
+{
+	case $1 in
+	simplest) echo build/release/simplest-implementation/simplest_bench ;;
+	*) echo "build/release/bench/$1_bench" ;;
+	esac
+}
+result()
+{
+	case $1 in
+	simplest) echo bench/results/simplest-holds.json ;;
+	*) echo "bench/results/$1.json" ;;
+	esac
+}
+
 for bench in "${benches[@]}"; do
 	if ((${#flags[@]} > 0)); then
-		"build/release/bench/${bench}_bench" "${flags[@]}"
+		"$(program "$bench")" "${flags[@]}"
 	else
-		"build/release/bench/${bench}_bench" --json "bench/results/$bench.json"
+		"$(program "$bench")" --json "$(result "$bench")"
 	fi
 done
 ((${#flags[@]} > 0)) || tools/figures --write

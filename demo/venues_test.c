@@ -77,7 +77,7 @@ static int compare_by_x(const void *left, const void *right)
 static void assert_apart(const struct seating_plan *plan)
 {
 	size_t size = plan->seat_count * sizeof *plan->seats;
-	struct seating_seat *seats = malloc(size);
+	struct seating_seat *seats = malloc(size + 1);
 	assert_non_null(seats);
 	memcpy(seats, plan->seats, size);
 	qsort(seats, plan->seat_count, sizeof *seats, compare_by_x);

@@ -224,7 +224,7 @@ static struct postgres *open_database(int64_t patience_ms)
 		.application_name = "onsale-simplest",
 		.clock = clock_system(),
 		.connect_ms_max = patience_ms,
-		.lock_ms_max = patience_ms,
+		.lock_ms_max = patience_ms / 2,
 	});
 }
 

@@ -38,6 +38,47 @@ static void each_seat_is_sold_once(void **state)
 	assert_false(server_has_logged("deadlock"));
 }
 
+/* A judge that finds nothing has to be able to find something: spoil what a fight has left, one
+ * thing after the other. */
+static void judge_sees_what_is_spoiled(void **state)
+{
+	(void)state;
+	static const struct {
+		enum judged judged;
+		const char *sql; /* What follows is about the event; empty: spoiled already. */
+	} cases[] = {
+		{JUDGED_ORDERS_AT_ODDS_WITH_CHARGES, "update charges set amount = amount + 1"},
+		{JUDGED_ORDERS_AT_ODDS_WITH_PRICES, "update orders set total = total + 1"},
+		{JUDGED_ORDERS_AT_ODDS_WITH_HOLDS, "update orders set user_id = 'another'"},
+		{JUDGED_LOST_HOLDS, "update holds set status = 'expired'"},
+		{JUDGED_SEATS_AT_ODDS_WITH_HOLDS, ""},
+		{JUDGED_ORDERS_WITHOUT_ANSWER,
+			"with gone as (delete from idempotency_keys) "
+			"delete from charges"},
+		{JUDGED_LOST_TICKETS, "delete from tickets"},
+		{JUDGED_SEATS_AT_ODDS_WITH_TICKETS, ""},
+		{JUDGED_MISSING_SEATS, "delete from seat_inventory"},
+		{JUDGED_MISCOUNTED, ""},
+	};
+	fight_start(&fight, UINT32_MAX, FIGHT_CALM);
+	fight_join(&fight);
+	fight_want_order(&fight);
+	json_t *history = fight_history(&fight), *nothing = json_array();
+	struct verdict verdict = judge(fight.event, FIGHT_SEATS, nothing);
+	assert_true(verdict.found[JUDGED_UNTOLD_HOLDS] > 0);
+	assert_true(verdict.found[JUDGED_UNTOLD_TICKETS] > 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		if (*cases[i].sql)
+			database_run(text("%s where event_id = '%s'", cases[i].sql, fight.event));
+		verdict = judge(fight.event, FIGHT_SEATS, history);
+		if (verdict.found[cases[i].judged] == 0)
+			fail_msg("%s: %s", cases[i].sql, verdict.words);
+	}
+	json_decref(nothing);
+	json_decref(history);
+	fight_release(&fight);
+}
+
 #ifdef SIMPLEST_NEGATIVE_CONTROL
 
 /* A worker for each buyer, so that a purchase need not wait until all who looked have taken. */
@@ -102,6 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SERVER_TEST(each_seat_is_sold_once, start),
+		SERVER_TEST(judge_sees_what_is_spoiled, start),
 #ifdef SIMPLEST_NEGATIVE_CONTROL
 		SERVER_TEST(without_its_guards_the_judge_sees_a_double_sale, start_unlocked),
 		SERVER_TEST(constraint_alone_prevents_a_second_ticket, start_unlocked),

@@ -1,6 +1,6 @@
 -- What the judge of the tests asks about one event: each statement gives how many things are wrong.
--- $1 is the event, $2 what the buyers remember: [{holdId, state, seats, total, order?}], an order as
--- the API gave it, $3 how many seats there are.
+-- $1 is the event, $2 what the buyers remember: [{holdId, state, seats, total, order?}], an order
+-- as the API gave it, $3 how many seats there are.
 
 -- name: second_tickets
 SELECT count(*) FROM (SELECT FROM tickets WHERE event_id = $1
@@ -70,7 +70,8 @@ SELECT count(*) FROM (SELECT o.hold_id, o.user_id, o.total,
 		WHERE t.event_id = o.event_id AND t.order_id = o.order_id) AS seat_ids
 	FROM orders o WHERE event_id = $1) bought
 FULL JOIN (SELECT hold_id, user_id, total,
-		(SELECT array_agg(seat_id ORDER BY seat_id) FROM unnest(seat_ids) seat_id) AS seat_ids
+		(SELECT array_agg(seat_id ORDER BY seat_id) FROM unnest(seat_ids) seat_id)
+		AS seat_ids
 	FROM holds WHERE event_id = $1 AND status = 'sold') hold
 USING (hold_id, user_id, total, seat_ids) WHERE bought IS NULL OR hold IS NULL;
 

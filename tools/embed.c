@@ -18,9 +18,14 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	FILE *input = fopen(argv[2], "rb");
-	FILE *output = input ? fopen(argv[3], "wb") : NULL;
+	if (!input) {
+		fprintf(stderr, "embed: cannot open %s\n", argv[2]);
+		return 1;
+	}
+	FILE *output = fopen(argv[3], "wb");
 	if (!output) {
-		fprintf(stderr, "embed: cannot open %s or %s\n", argv[2], argv[3]);
+		fprintf(stderr, "embed: cannot open %s\n", argv[3]);
+		fclose(input);
 		return 1;
 	}
 	fprintf(output, "/* Made from %s; edit that. */\n#pragma once\n", argv[2]);

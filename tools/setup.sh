@@ -13,6 +13,7 @@ declare -A groups=(
 	[test]='clang-format-14 shellcheck python3-prometheus-client yq openssl'
 	[postgres]='postgresql postgresql-client'
 	[clang]='clang-14'
+	[bench]='wrk nginx-light openssl'
 	[fuzz]='clang-14 llvm-14 libclang-rt-14-dev'
 	[coverage]='gcovr'
 	[lint]='clang-format-14 clang-14 clang-tidy-14 cppcheck shellcheck'

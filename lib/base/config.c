@@ -123,7 +123,7 @@ static enum status read_flags(struct reading *reading)
 /* Take the flag at `next`, and its value if that is an argument of its own. */
 static enum status read_flag(struct reading *reading)
 {
-	struct flag flag;
+	struct flag flag = {.value = NULL};
 	if (find_flag(reading->program, reading->argv[reading->next], &flag, reading->fault))
 		return STATUS_REFUSED;
 	reading->next++;

@@ -160,7 +160,8 @@ static void options_complete(struct http_server_options *options)
 	options->connections_max = or_default(options->connections_max, 10000);
 	if (options->connections_max > possible)
 		options->connections_max = possible;
-	options->connection_pool_size = or_default(options->connection_pool_size, 16384);
+	options->connection_pool_size =
+		or_default(options->connection_pool_size, HTTP_CONNECTION_POOL_SIZE_MIN);
 	assert(options->connection_pool_size >= HTTP_CONNECTION_POOL_SIZE_MIN);
 	options->head_ms_max = ms_or_default(options->head_ms_max, 10000);
 	options->body_ms_max = ms_or_default(options->body_ms_max, 30000);

@@ -33,7 +33,7 @@ struct http_server_options {
 	size_t worker_count;         /* 0: 16, when a route needs workers. */
 	size_t worker_queue_max;     /* Exchanges that wait for a worker. 0: 1,024. */
 	size_t connections_max;      /* Beyond: 503. 0: 10,000, or what descriptors allow. */
-	size_t connection_pool_size; /* MHD's memory per connection, ≥ 8 KiB. 0: 16 KiB. */
+	size_t connection_pool_size; /* MHD's memory per connection, ≥ 8 KiB. 0: 8 KiB. */
 	int64_t head_ms_max; /* From the first byte, or the connect, to the end of the headers. 0:
 				10 s. */
 	int64_t body_ms_max; /* From there to the end of the body. 0: 30 s. */
@@ -47,7 +47,7 @@ struct http_server_options {
 	const char *tls_certificate; /* PEM files; both or neither. NULL: no TLS. */
 	const char *tls_key;
 	struct metrics *metrics; /* See server_metrics.h; must outlive the server. NULL: none. */
-	int access_log_fd; /* 0: none, else a line per request is written to it. */
+	int access_log_fd;       /* 0: none, else a line per request is written to it. */
 };
 
 enum { HTTP_CONNECTION_POOL_SIZE_MIN = 8192 };

@@ -37,7 +37,7 @@ static char *url_settings(const char *url)
 	char *settings = NULL;
 	if (options == NULL)
 		return NULL;
-	for (const PQconninfoOption *option = options; option->keyword != NULL; option++)
+	for (const PQconninfoOption *option = options; option->keyword && !settings; option++)
 		if (strcmp(option->keyword, "options") == 0)
 			settings = strdup(option->val != NULL ? option->val : "");
 	PQconninfoFree(options);

@@ -77,7 +77,9 @@ static enum status load(struct slice json, json_t **root, struct fault *fault)
 	char path[sizeof fault->where];
 	/* The position is behind the byte at which jansson gave up. */
 	json_path_at(json, error.position > 0 ? (size_t)error.position - 1 : 0, path, sizeof path);
-	fault_set(fault, path, "is not valid JSON: %s", error.text);
+	/* jansson quotes what it stopped at, whatever that is. */
+	const char *why = slice_is_text(slice_of(error.text)) ? error.text : "unexpected bytes";
+	fault_set(fault, path, "is not valid JSON: %s", why);
 	return json_error_code(&error) == json_error_out_of_memory ? STATUS_UNAVAILABLE
 								   : STATUS_REFUSED;
 }

@@ -110,7 +110,7 @@ static enum status read_copy(struct arena *arena, const struct text *text)
 		assert_int_equal(fault.where[0], '$');
 		assert_true(strlen(fault.what) > 0);
 		assert_true(slice_is_text(slice_of(fault.where)));
-	} else {
+	} else if (plan) {
 		assert_true(plan->seat_count > 0);
 		char label[100];
 		seating_seat_label(plan, &plan->seats[plan->seat_count - 1], label, sizeof label);

@@ -38,4 +38,4 @@ struct spoiled {
 void assert_all_refused(struct reading *reading, const struct spoiled spoiled[], size_t count);
 
 #define ASSERT_ALL_REFUSED(reading, spoiled) \
-	assert_all_refused(reading, spoiled, sizeof spoiled / sizeof *spoiled)
+	assert_all_refused(reading, spoiled, sizeof(spoiled) / sizeof *(spoiled))
