@@ -65,6 +65,21 @@ run()
 	((status == 0 || failed > before)) || failed=$((failed + 1))
 }
 
+# check NAME COMMAND…: one more thing that passes or fails as a whole.
+check()
+{
+	local name=$1
+	shift
+	printf '\n== %s\n' "$name"
+	if "$@"; then
+		passed=$((passed + 1))
+		closing+=("$name: passed")
+	else
+		failed=$((failed + 1))
+		closing+=("$name: failed")
+	fi
+}
+
 while (($# > 0)); do
 	case $1 in
 	--full) full=yes ;;
@@ -84,8 +99,8 @@ while (($# > 0)); do
 	shift
 done
 
-groups=(build test postgres)
-[[ $full == no ]] || groups+=(clang)
+groups=(build test postgres bench)
+[[ $full == no ]] || groups+=(clang lint fuzz)
 tools/setup.sh "${groups[@]}"
 jobs=$(nproc)
 ((jobs <= 4)) || jobs=4
@@ -95,6 +110,8 @@ if [[ $full == yes ]]; then
 	for preset in clang asan tsan release; do
 		run "$preset"
 	done
+	[[ -n $label ]] || check fuzz tools/fuzz --seconds 30
+	[[ -n $label ]] || check lint tools/lint
 else
 	run debug
 	if [[ -z $label ]]; then
