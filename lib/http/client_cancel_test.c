@@ -147,7 +147,8 @@ static void test_deadline_on_the_wire(void **state)
 	const struct http_fetch_result *result = want(&fetch, HTTP_FETCH_LOST, HTTP_CAUSE_TIMEOUT);
 	assert_in_range(now_ms() - began_ms, 200, 1000);
 	assert_in_range(result->attempts, 2, 6);
-	/* On a busy machine an attempt may be over before it has sent anything: that one is not lost. */
+	/* On a busy machine an attempt may be over before it has sent anything: that one is not
+	 * lost. */
 	assert_in_range(result->attempts_lost, 1, result->attempts);
 }
 
