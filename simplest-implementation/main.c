@@ -26,7 +26,7 @@ enum { SMALL_BODY_MAX = 16 << 10, PATIENCE_MS = 2000, START_PATIENCE_MS = 5000 }
 static struct {
 	int64_t port, workers, connections_max, hold_ms, sweep_ms, log_form;
 	int64_t head_ms, body_ms, idle_ms, request_ms;
-	const char *address, *database_url;
+	const char *address, *database_url, *tls_certificate, *tls_key;
 	bool access_log;
 } settings;
 
@@ -117,6 +117,16 @@ static const struct config_setting table[] = {
 		.min = 100,
 		.max = 600000,
 		.help = "a request that waits longer for a worker gets 503"},
+	{.flag = "tls-certificate",
+		.environment = "TLS_CERTIFICATE",
+		.kind = CONFIG_TEXT,
+		.value = &settings.tls_certificate,
+		.help = "PEM file; with the key, it speaks HTTPS"},
+	{.flag = "tls-key",
+		.environment = "TLS_KEY",
+		.kind = CONFIG_TEXT,
+		.value = &settings.tls_key,
+		.help = "PEM file of the certificate's key"},
 	{.flag = "access-log",
 		.environment = "ACCESS_LOG",
 		.kind = CONFIG_SWITCH,
@@ -322,6 +332,8 @@ static int serve(struct app *app, struct metrics *metrics)
 		.body_ms_max = settings.body_ms,
 		.idle_ms_max = settings.idle_ms,
 		.request_ms_max = settings.request_ms,
+		.tls_certificate = settings.tls_certificate,
+		.tls_key = settings.tls_key,
 		.metrics = metrics,
 		.access_log_fd = settings.access_log ? STDERR_FILENO : 0,
 	};
@@ -333,7 +345,8 @@ static int serve(struct app *app, struct metrics *metrics)
 		sweeper_stop(&sweeper);
 		return 1;
 	}
-	printf("ready http://%s:%u\n", settings.address, (unsigned)http_server_port(server));
+	printf("ready %s://%s:%u\n", settings.tls_key ? "https" : "http", settings.address,
+		(unsigned)http_server_port(server));
 	fflush(stdout);
 	sigset_t signals;
 	int signal_number;
