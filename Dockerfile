@@ -13,7 +13,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
 	&& DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		ca-certificates curl \
-		libcurl4 libjansson4 libmicrohttpd12 libpq5 libsodium23 zlib1g \
+		libjansson4 libmicrohttpd12 libpq5 libsodium23 zlib1g \
 	&& rm -rf /var/lib/apt/lists/* \
 	&& useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin onsale
 COPY --from=build /onsale/build/release/simplest-implementation/simplest-server /usr/local/bin/

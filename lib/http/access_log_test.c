@@ -16,8 +16,11 @@ static int open_with_file(void **state)
 	(void)state;
 	log_fd = memfd_create("access_log", MFD_CLOEXEC);
 	assert_true(log_fd > 0);
-	fixture_open((struct http_server_options){
-		.loop_count = 2, .worker_count = 2, .access_log_fd = log_fd});
+	/* Room for names that are longer than a line of the log may be. */
+	fixture_open((struct http_server_options){.loop_count = 2,
+		.worker_count = 2,
+		.connection_pool_size = 4 * HTTP_CONNECTION_POOL_SIZE_MIN,
+		.access_log_fd = log_fd});
 	return 0;
 }
 
