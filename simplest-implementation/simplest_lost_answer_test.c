@@ -208,8 +208,15 @@ static void *repeat(void *context)
 	char headers[96];
 	snprintf(headers, sizeof headers, "Idempotency-Key: %s\r\n", purchase.key);
 	pthread_barrier_wait(&together);
-	repetition->outcome = http_client_call(
-		&repetition->client, "POST", purchase.path, headers, visa, &repetition->reply);
+	/* A busy machine may be too slow for the server's patience with its database; whoever is
+	 * told so asks again. */
+	for (int tries = 0; tries < 20; tries++) {
+		repetition->outcome = http_client_call(&repetition->client, "POST", purchase.path,
+			headers, visa, &repetition->reply);
+		if (repetition->outcome != HTTP_CLIENT_OK || repetition->reply.status != 503)
+			break;
+		pause_ms(100);
+	}
 	return NULL;
 }
 

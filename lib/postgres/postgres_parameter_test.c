@@ -323,7 +323,8 @@ static bool aborts(void (*function)(void))
 	assert_true(child >= 0);
 	if (child == 0) {
 		(void)signal(SIGABRT, SIG_DFL);
-		(void)freopen("/dev/null", "w", stderr);
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(1);
 		function();
 		_exit(0);
 	}
