@@ -283,29 +283,32 @@ static void connection_tell_late(const struct http_connection *connection)
 		log_debug("http.late_client_not_told", LOG_INTEGER("fd", connection->fd));
 }
 
-static void connection_expire(struct http_connection *connection)
+/* Whether the connection was resumed by this, so that MHD has to run. */
+static bool connection_expire(struct http_connection *connection)
 {
 	if (connection->phase == HTTP_PHASE_STREAM_WAITING) {
 		http_stream_keep_alive(connection->exchange->stream);
-		return;
+		return true;
 	}
 	bool reading = connection->phase == HTTP_PHASE_HEAD || connection->phase == HTTP_PHASE_BODY;
 	/* Under TLS only MHD can write. */
 	if (!connection->cut && reading && !connection->loop->server->tls_key)
 		connection_tell_late(connection);
 	http_connection_cut(connection);
+	return false;
 }
 
 int64_t http_connections_expire(struct http_loop *loop)
 {
 	int64_t next_ms = -1;
+	bool resumed = false;
 	for (enum http_phase phase = 0; phase < HTTP_PHASE_COUNT; phase++) {
 		struct http_connection *connection = loop->phases[phase].first, *next;
 		if (phase == HTTP_PHASE_HANDLING)
 			continue;
 		for (; connection && connection->deadline_ms <= loop->now_ms; connection = next) {
 			next = connection->next;
-			connection_expire(connection);
+			resumed = connection_expire(connection) || resumed;
 		}
 		if (!connection)
 			continue;
@@ -313,7 +316,8 @@ int64_t http_connections_expire(struct http_loop *loop)
 		if (next_ms < 0 || wait_ms < next_ms)
 			next_ms = wait_ms;
 	}
-	return next_ms;
+	/* MHD_get_timeout does not count what was resumed since MHD last ran. */
+	return resumed ? 0 : next_ms;
 }
 
 static void connection_begin(struct http_loop *loop, struct MHD_Connection *mhd, void **place)

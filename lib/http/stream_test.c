@@ -9,7 +9,10 @@
 #include "lib/http/server_fixture.h"
 #include "lib/http/stream.h"
 
-enum { BACKLOG = 8, RETRY_MS = 1000, KEEP_ALIVE_MS = 150, STALL_MS = 400, WAIT_MS = 5000 };
+/* A busy machine may keep a thread from running for a second. What must not happen by itself is
+ * therefore as late as SELDOM_MS, and what must happen may take WAIT_MS. */
+enum { BACKLOG = 8, RETRY_MS = 1000, KEEP_ALIVE_MS = 150, STALL_MS = 3000, SELDOM_MS = 60000 };
+enum { WAIT_MS = 20000 };
 
 static struct http_server *server;
 static struct http_channel *each, *latest;
@@ -30,15 +33,15 @@ static const struct http_route routes[] = {
 	{HTTP_GET, "/latest", HTTP_ON_LOOP, follow_latest, 0},
 };
 
-static int set_up(void **state)
+static void open_server(int64_t keep_alive_ms, int64_t stall_ms_max)
 {
 	struct http_server_options options = {.routes = routes,
 		.route_count = 2,
 		.loop_count = 2,
-		.stream_keep_alive_ms = KEEP_ALIVE_MS,
-		.stream_stall_ms_max = STALL_MS};
+		.stream_keep_alive_ms = keep_alive_ms,
+		.stream_stall_ms_max = stall_ms_max,
+		.drain_ms_max = SELDOM_MS};
 	struct fault fault;
-	(void)state;
 	assert_int_equal(STATUS_OK, http_server_open(&options, &server, &fault));
 	each = http_channel_open(
 		server, &(struct http_channel_options){.backlog = BACKLOG, .retry_ms = RETRY_MS});
@@ -46,6 +49,18 @@ static int set_up(void **state)
 		server, &(struct http_channel_options){.delivery = HTTP_DELIVER_LATEST});
 	assert_non_null(each);
 	assert_non_null(latest);
+}
+
+static void reopen_server(int64_t keep_alive_ms, int64_t stall_ms_max)
+{
+	http_server_close(server);
+	open_server(keep_alive_ms, stall_ms_max);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	open_server(SELDOM_MS, SELDOM_MS);
 	return 0;
 }
 
@@ -56,10 +71,17 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* ---- A client that reads a stream, chunk headers and all ---- */
+/* ---- A client that reads a stream ---- */
 
+/* What has come: the head as it is, and of the body what the chunks carry, since a chunk may begin
+ * anywhere in an event. */
 struct reader {
 	int fd;
+	size_t head_end;   /* Of its last four bytes, how many were CR LF CR LF; 4: in the body. */
+	size_t chunk_left; /* Bytes of this chunk still to come. */
+	size_t line_size;  /* Of the line with a chunk's size. */
+	char line[32];
+	bool ended; /* The last chunk has come. */
 	size_t size;
 	char text[1 << 20];
 };
@@ -86,19 +108,55 @@ static void reader_close(struct reader *reader)
 	free(reader);
 }
 
+static void reader_take_head(struct reader *reader, char byte)
+{
+	reader->text[reader->size++] = byte;
+	reader->head_end =
+		byte == "\r\n\r\n"[reader->head_end] ? reader->head_end + 1 : byte == '\r';
+}
+
+/* A byte between two chunks: of the line end behind one, or of the size of the next. */
+static void reader_take_line(struct reader *reader, char byte)
+{
+	assert_true(reader->line_size < sizeof reader->line - 1);
+	if (byte != '\n') {
+		reader->line[reader->line_size++] = byte;
+		return;
+	}
+	reader->line[reader->line_size] = '\0';
+	bool empty = reader->line_size <= 1;
+	reader->line_size = 0;
+	if (empty)
+		return;
+	reader->chunk_left = strtoul(reader->line, NULL, 16);
+	reader->ended = reader->chunk_left == 0;
+}
+
+static void reader_take_byte(struct reader *reader, char byte)
+{
+	if (reader->head_end < 4) {
+		reader_take_head(reader, byte);
+	} else if (reader->chunk_left > 0) {
+		reader->text[reader->size++] = byte;
+		reader->chunk_left--;
+	} else {
+		reader_take_line(reader, byte);
+	}
+}
+
 /* Take what has come, for at most `ms`. False at the end of the connection or of the time. */
 static bool reader_take(struct reader *reader, int ms)
 {
+	char bytes[16384];
 	struct pollfd ready = {.fd = reader->fd, .events = POLLIN};
 	if (poll(&ready, 1, ms) != 1)
 		return false;
 	size_t room = sizeof reader->text - 1 - reader->size;
-	ssize_t size = recv(reader->fd, reader->text + reader->size, room, 0);
-	if (size <= 0)
-		return false;
-	reader->size += (size_t)size;
+	ssize_t size = recv(reader->fd, bytes, room < sizeof bytes ? room : sizeof bytes, 0);
+	for (ssize_t i = 0; i < size; i++)
+		reader_take_byte(reader, bytes[i]);
 	reader->text[reader->size] = '\0';
-	return true;
+	return size > 0;
 }
 
 /* Read until `text` has come. */
@@ -261,6 +319,7 @@ static void test_the_latest_comes_at_once(void **state)
 static void test_a_silent_stream_is_kept_alive(void **state)
 {
 	(void)state;
+	reopen_server(KEEP_ALIVE_MS, SELDOM_MS);
 	struct reader *reader = reader_open("/each", "");
 	reader_want(reader, ": keep-alive\n\n");
 	char *first = strstr(reader->text, ": keep-alive");
@@ -281,10 +340,8 @@ static void test_who_leaves_is_forgotten(void **state)
 	want_streams(each, READERS);
 	for (size_t i = 0; i < READERS; i++)
 		reader_close(readers[i]);
-	int64_t before_ms = now_ms();
+	/* Noticed by the end of the connection: no keep-alive is due for long. */
 	want_streams(each, 0);
-	/* Noticed by the end of the connection, not by a keep-alive that fails. */
-	assert_true(now_ms() - before_ms < KEEP_ALIVE_MS);
 }
 
 /* One reads nothing: the others get all, and it is dropped. */
@@ -293,9 +350,10 @@ static void test_a_stalled_reader_is_dropped(void **state)
 	(void)state;
 	static char large[60000];
 	memset(large, 'x', sizeof large - 1);
+	reopen_server(SELDOM_MS, STALL_MS);
 	struct reader *stalled = reader_open("/each", ""), *good = reader_open("/each", "");
 	want_streams(each, 2);
-	int64_t deadline_ms = now_ms() + 4 * WAIT_MS;
+	int64_t deadline_ms = now_ms() + WAIT_MS;
 	while (http_channel_stream_count(each) == 2 && now_ms() < deadline_ms) {
 		publish(each, large);
 		/* Forget what it read, so that its memory lasts. */
@@ -327,8 +385,8 @@ static void test_a_slow_reader_is_conflated(void **state)
 		size_t total = 0;
 		int64_t deadline_ms = now_ms() + WAIT_MS;
 		bool reset = false, end = false;
-		while (!end && now_ms() < deadline_ms && reader_take(reader, WAIT_MS)) {
-			reset = reset || strstr(reader->text, "event: reset");
+		while (!end && !reset && now_ms() < deadline_ms && reader_take(reader, WAIT_MS)) {
+			reset = strstr(reader->text, "event: reset");
 			end = strstr(reader->text, "data: the end\n");
 			total += reader->size;
 			/* Keep a little, since what is looked for may come in two parts. */
@@ -356,13 +414,13 @@ static void test_the_server_ends_streams_cleanly(void **state)
 	want_streams(each, 4);
 	int64_t before_ms = now_ms();
 	http_server_close(server);
-	assert_true(now_ms() - before_ms < 2000);
+	/* It does not wait until it gives up. */
+	assert_true(now_ms() - before_ms < SELDOM_MS);
 	for (size_t i = 0; i < 4; i++) {
 		while (reader_take(readers[i], WAIT_MS))
 			;
 		/* The last chunk of a chunked body, and then the end. */
-		assert_true(readers[i]->size > 5);
-		assert_string_equal("0\r\n\r\n", readers[i]->text + readers[i]->size - 5);
+		assert_true(readers[i]->ended);
 		reader_close(readers[i]);
 	}
 	set_up(NULL);
