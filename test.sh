@@ -99,7 +99,7 @@ while (($# > 0)); do
 	shift
 done
 
-groups=(build test postgres bench)
+groups=(build test postgres redis bench)
 [[ $full == no ]] || groups+=(clang lint fuzz)
 tools/setup.sh "${groups[@]}"
 jobs=$(nproc)

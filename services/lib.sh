@@ -3,15 +3,19 @@
 # What the service scripts share. Each services/X.sh sources this file, defines the hooks below and
 # ends with `service_main "$@"`.
 #
-# DESIGN. An instance is a private server of one subproject. All of it lives in one folder,
-# $work/INSTANCE, which belongs to the user whom the server runs as; root never writes into it
-# itself, so that nothing in there can lead root elsewhere. What must outlive the folder (locks) is
-# in $work/.locks. A server is started in a session of its own, without the descriptors of whoever
-# started it: Ctrl-C in a terminal must not kill it half-way, and a pipe must see its end.
+# DESIGN. An instance is what one subproject has running: a private server of each service that it
+# needs. All of such a server lives in one folder, $work/INSTANCE/SERVICE, which belongs to the user
+# whom the server runs as; root never writes into it itself, so that nothing in there can lead root
+# elsewhere. $work/INSTANCE belongs to whoever runs these scripts. What must outlive the folder
+# (locks) is in $work/.locks. A server is started in a session of its own, without the descriptors
+# of whoever started it: Ctrl-C in a terminal must not kill it half-way, and a pipe must see its
+# end.
 #
-# Hooks, called with the variables `work`, `instance` and `folder` set, cwd `/`, and all but
-# service_url and service_ready with the instance's lock held:
-#   service_start   make what is missing, start the server unless it runs, wait until it answers
+# Hooks, called with the variables `work`, `service`, `instance` and `folder` set, cwd `/`, and all
+# but service_url and service_ready with the server's lock held. What a server stores is in
+# $folder/data, which is also its current folder:
+#   service_start   make what is missing, start the server unless it runs, wait until it answers;
+#                   the port and the password stay as they were, also without the data
 #   service_stop    stop it and wait until it has gone; nothing to do when it does not run
 #   service_kill    kill -9 all that runs of it
 #   service_ready   succeed when it answers
@@ -23,15 +27,17 @@ umask 077
 export LC_ALL=C
 
 instance_name_size_max=40
-# sun_path has 108 bytes; a work folder must leave room for an instance and for the longest socket.
+# sun_path has 108 bytes; a work folder must leave room for an instance and for the longest socket
+# of all services.
 socket_path_size_max=100
-socket_name='/socket/.s.PGSQL.65535'
+socket_name='/postgres/socket/.s.PGSQL.65535'
 lock_seconds_max=120
 ports_lowest=20000
 ports_highest=32000 # Below Linux's default ephemeral range, where a client could sit on a port.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 program=services/$(basename "$0")
+service=$(basename "$0" .sh)
 work='' instance='' folder='' owner='' lock_fd=''
 
 say()
@@ -58,11 +64,14 @@ die_with_log()
 
 # --- Users ---
 
-# The user whom servers run as, since several refuse to be root.
+# The user whom servers run as, since several refuse to be root. A server keeps its user, also when
+# one that would be preferred has come since.
 service_user()
 {
 	if ((EUID != 0)); then
 		id -un
+	elif [[ -n $folder && -d $folder && ! -O $folder ]]; then
+		stat -c %U "$folder"
 	elif id postgres >/dev/null 2>&1; then
 		echo postgres
 	else
@@ -142,20 +151,28 @@ move_work_folder()
 	ln -sfn "$work" "$1" || die "cannot let $1 point to $work"
 }
 
-# Make the instance's folder, for the server's user alone.
+# Make the server's folder, for its user alone, in that of the instance, which others can pass
+# through but not list. The instance's goes with the last service that is destroyed, and that may
+# just be happening.
 make_folder()
 {
-	local user
-	[[ -d $folder ]] && return
+	local user attempt parent=$work/$instance
+	# One that is still root's was left by a start that was cut short just here.
+	[[ -d $folder ]] && ((EUID != 0)) && return
+	[[ -d $folder && ! -O $folder ]] && return
 	user=$(service_user)
-	install -d -m 700 -o "$user" -g "$(id -g "$user")" "$folder" || die "cannot make $folder"
+	for ((attempt = 0; attempt < 10; attempt++)); do
+		install -d -m 711 -o "$EUID" -g "$(id -g)" "$parent" || die "cannot make $parent"
+		install -d -m 700 -o "$user" -g "$(id -g "$user")" "$folder" 2>/dev/null && return
+	done
+	die "cannot make $folder"
 }
 
-# Hold the instance's lock until the script ends. A destroyed instance takes its lock's file with
-# it, so a lock that was waited for counts only while its file is still there.
+# Hold the server's lock until the script ends. A destroyed server takes its lock's file with it, so
+# a lock that was waited for counts only while its file is still there.
 lock_instance()
 {
-	local file=$work/.locks/$instance
+	local file=$work/.locks/$service:$instance
 	while :; do
 		exec {lock_fd}>"$file"
 		flock -w "$lock_seconds_max" "$lock_fd" ||
@@ -177,9 +194,8 @@ port_taken()
 			END { exit !found }'
 }
 
-# port_of NAME: the port that this instance remembers under the name ('' for a server's only port),
-# or a new one when it has none or somebody else sits on it. Call it only while the instance's own
-# server does not run.
+# port_of NAME: the port that this server remembers under the name ('' for its only port), or a new
+# one when it has none or somebody else sits on it. Call it only while the server does not run.
 port_of()
 {
 	local file=$folder/port${1:+-$1} port='' ports_fd
@@ -194,11 +210,11 @@ port_of()
 	printf '%s\n' "$port"
 }
 
-# A port that nobody listens on and no other instance remembers.
+# A port that nobody listens on and no server of any instance remembers.
 free_port()
 {
 	local attempt port remembered
-	remembered=$(cat "$work"/*/port* 2>/dev/null || true)
+	remembered=$(cat "$work"/*/*/port* 2>/dev/null || true)
 	for ((attempt = 0; attempt < 200; attempt++)); do
 		port=$((ports_lowest + (RANDOM * 32768 + RANDOM) % (ports_highest - ports_lowest)))
 		grep -qx "$port" <<<"$remembered" && continue
@@ -224,12 +240,13 @@ wait_for()
 # finds a server's orphans too, and never a stranger who was given an old process id.
 processes_in()
 {
-	local link
-	for link in /proc/[0-9]*/cwd; do
-		[[ $(readlink "$link" 2>/dev/null) == "$1" ]] || continue
-		link=${link%/cwd}
-		printf '%s\n' "${link##*/}"
-	done
+	local folder_of path
+	# One command for all, since one for each of them takes a second on a busy machine.
+	{ find /proc/[0-9]*/cwd -maxdepth 0 -printf '%l\t%p\n' 2>/dev/null || true; } |
+		while IFS=$'\t' read -r folder_of path; do
+			path=${path%/cwd}
+			[[ $folder_of != "$1" ]] || printf '%s\n' "${path##*/}"
+		done
 }
 
 no_process_in()
@@ -280,7 +297,7 @@ close_descriptors()
 	done
 }
 
-# --- Owners: an instance that must not outlive the process that asked for it ---
+# --- Owners: a server that must not outlive the process that asked for it ---
 
 # process_name PID: the id with the time when it began, which no later process shares.
 process_name()
@@ -292,7 +309,7 @@ process_name()
 	[[ ${stat[0]} != Z ]] && printf '%s-%s\n' "$1" "${stat[19]}"
 }
 
-# Watch over the owner from the background. A watchdog ends when the instance is no longer its own.
+# Watch over the owner from the background. A watchdog ends when the server is no longer its own.
 guard_instance()
 {
 	local name
@@ -328,7 +345,16 @@ destroy()
 {
 	[[ ! -d $folder ]] || service_stop
 	rm -rf -- "$folder"
-	rm -f -- "$work/.locks/$instance"
+	rmdir -- "$work/$instance" 2>/dev/null || true
+	rm -f -- "$work/.locks/$service:$instance"
+}
+
+# All that it has stored is lost, as with a broken disk, and it comes back empty at the same URL.
+empty()
+{
+	service_kill
+	as_user rm -rf -- "$folder/data"
+	service_start
 }
 
 usage()
@@ -336,7 +362,8 @@ usage()
 	cat <<USAGE
 Usage: $program VERB INSTANCE
 
-A private ${service_title:?} for one subproject; its data, log and port are in .run/INSTANCE.
+A private ${service_title:?} for one subproject; its data, log and port are in
+.run/INSTANCE/$service.
 
   start [--owner PID] INSTANCE   start it unless it runs, and wait until it answers; with an owner,
                                  it is destroyed soon after that process has gone
@@ -344,6 +371,7 @@ A private ${service_title:?} for one subproject; its data, log and port are in .
   stop [--destroy] INSTANCE      stop it; --destroy also removes its data
   destroy INSTANCE               the same as stop --destroy
   kill INSTANCE                  kill -9 all its processes, as a crash would: for tests
+  empty [--owner PID] INSTANCE   kill -9, lose all data, and start again at the same URL: for tests
   url INSTANCE                   print the URL for clients; it holds a password
 
 INSTANCE is 1 to $instance_name_size_max of a-z 0-9 . _ - and begins with a letter or digit.
@@ -373,8 +401,8 @@ service_main()
 		esac
 		shift || usage_error "a value is missing"
 	done
-	[[ $verb =~ ^(start|wait|stop|destroy|kill|url|guard)$ ]] ||
-		usage_error "give a verb: start, wait, stop, destroy, kill or url"
+	[[ $verb =~ ^(start|wait|stop|destroy|kill|empty|url|guard)$ ]] ||
+		usage_error "give a verb: start, wait, stop, destroy, kill, empty or url"
 	[[ $instance =~ ^[a-z0-9][a-z0-9._-]*$ && ${#instance} -le $instance_name_size_max &&
 		$instance != secrets ]] ||
 		usage_error "'$instance' cannot be the name of an instance"
@@ -382,20 +410,20 @@ service_main()
 	[[ $seconds =~ ^[0-9]{1,4}$ ]] || usage_error "--seconds takes a number up to 9999"
 	cd /
 	find_work_folder
-	folder=$work/$instance
+	folder=$work/$instance/$service
 	[[ $destroy_too == no || $verb != stop ]] || verb=destroy
 	run_verb "$verb" "$seconds"
 }
 
 run_verb()
 {
-	[[ ! $1 =~ ^(start|stop|destroy|kill)$ ]] || lock_instance
+	[[ ! $1 =~ ^(start|stop|destroy|kill|empty)$ ]] || lock_instance
 	case $1 in
-	start)
+	start | empty)
 		make_folder
 		# The guard comes first, so that a start that is cut short is cleaned up as well.
 		guard_instance
-		service_start
+		if [[ $1 == empty ]]; then empty; else service_start; fi
 		;;
 	stop) [[ ! -d $folder ]] || service_stop ;;
 	destroy) destroy ;;

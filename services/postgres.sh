@@ -125,8 +125,8 @@ check_version()
 create_cluster()
 {
 	local new=$folder/data.new output
-	rm -rf -- "$new" "$folder/url"
-	random_text 16 | write_file "$folder/password"
+	rm -rf -- "$new"
+	[[ -s $folder/password ]] || random_text 16 | write_file "$folder/password"
 	output=$(as_user "$binaries/initdb" --pgdata="$new" --username=onsale --encoding=UTF8 \
 		--locale=C --auth=scram-sha-256 --pwfile="$folder/password" \
 		--no-instructions 2>&1) ||

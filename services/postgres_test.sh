@@ -42,13 +42,13 @@ refuse()
 
 answers()
 {
-	PGCONNECT_TIMEOUT=5 psql "$1" -Atqc 'select 1' 2>/dev/null | grep -qx 1
+	PGCONNECT_TIMEOUT=30 psql "$1" -Atqc 'select 1' 2>/dev/null | grep -qx 1
 }
 
 # Where the test's instance has its things, whichever work folder it is.
 folder()
 {
-	printf '%s\n' "$(readlink -f "$1/.run")/$instance"
+	printf '%s\n' "$(readlink -f "$1/.run")/$instance/postgres"
 }
 
 copy_scripts()
@@ -95,7 +95,7 @@ expect 'stop again' "$script" stop "$instance"
 expect 'stopped' refuse answers "$url"
 port=$(<"$(folder "$root")/port")
 perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1",
-	LocalPort => shift, Listen => 1, ReuseAddr => 1) or die; sleep 60' "$port" & squatter=$!
+	LocalPort => shift, Listen => 1, ReuseAddr => 1) or die; sleep 600' "$port" & squatter=$!
 until grep -qi ":$(printf %04X "$port") 00000000:0000 0A" /proc/net/tcp; do sleep 0.05; done
 expect 'start without its port' "$script" start "$instance"
 expect 'it answers on another' answers "$("$script" url "$instance")"
@@ -135,11 +135,11 @@ if ((EUID == 0)); then
 fi
 
 # An instance goes with its owner.
-sleep 60 & sleeper=$!
+sleep 600 & sleeper=$!
 expect 'start for an owner' "$script" start --owner $sleeper "$instance"
 kill $sleeper
 wait $sleeper 2>/dev/null || true
-for ((i = 0; i < 100; i++)); do
+for ((i = 0; i < 600; i++)); do
 	[[ -e $(folder "$root") ]] || break
 	sleep 0.1
 done

@@ -1,14 +1,19 @@
 /* embed PREFIX INPUT OUTPUT: turns a file into a C header, so that a program carries it.
  *
  * An .sql file is split at its `-- name: NAME` lines, one `static const char PREFIX_NAME[]` per
- * statement, so that SQL lives in SQL files and a statement is used by its name. Any other file
- * becomes one array PREFIX_<file name, other characters as _> and its PREFIX_…_size. */
+ * statement, so that SQL lives in SQL files and a statement is used by its name. A .lua file is one
+ * script, `static const char PREFIX_<file name without .lua>[]`, with all its lines, so that Lua
+ * counts them as the file does. Any other file becomes one array PREFIX_<file name> of bytes and
+ * its PREFIX_…_size. What cannot stand in a name becomes _. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAME_SIZE = 256 };
+
 static void embed_statements(FILE *input, FILE *output, const char *prefix);
+static void embed_script(FILE *input, FILE *output, const char *prefix, const char *path);
 static void embed_bytes(FILE *input, FILE *output, const char *prefix, const char *path);
 
 int main(int argc, char **argv)
@@ -32,6 +37,8 @@ int main(int argc, char **argv)
 	const char *extension = strrchr(argv[2], '.');
 	if (extension && strcmp(extension, ".sql") == 0)
 		embed_statements(input, output, argv[1]);
+	else if (extension && strcmp(extension, ".lua") == 0)
+		embed_script(input, output, argv[1], argv[2]);
 	else
 		embed_bytes(input, output, argv[1], argv[2]);
 	int bad = ferror(input) || ferror(output);
@@ -75,14 +82,35 @@ static void embed_statements(FILE *input, FILE *output, const char *prefix)
 	free(line);
 }
 
-static void embed_bytes(FILE *input, FILE *output, const char *prefix, const char *path)
+/* PREFIX_<file name up to `end`>, which may be NULL. */
+static void make_name(char name[NAME_SIZE], const char *prefix, const char *path, const char *end)
 {
 	const char *slash = strrchr(path, '/');
-	char name[256];
-	snprintf(name, sizeof name, "%s_%s", prefix, slash ? slash + 1 : path);
+	const char *file = slash ? slash + 1 : path;
+	int size = end ? (int)(end - file) : (int)strlen(file);
+	snprintf(name, NAME_SIZE, "%s_%.*s", prefix, size, file);
 	for (char *c = name; *c; c++)
 		if (!isalnum((unsigned char)*c))
 			*c = '_';
+}
+
+static void embed_script(FILE *input, FILE *output, const char *prefix, const char *path)
+{
+	char name[NAME_SIZE];
+	char *line = NULL;
+	size_t capacity = 0;
+	make_name(name, prefix, path, strrchr(path, '.'));
+	fprintf(output, "__attribute__((unused)) static const char %s[] =\n\t\"\"", name);
+	while (getline(&line, &capacity, input) > 0)
+		embed_line(output, line);
+	fputs(";\n", output);
+	free(line);
+}
+
+static void embed_bytes(FILE *input, FILE *output, const char *prefix, const char *path)
+{
+	char name[NAME_SIZE];
+	make_name(name, prefix, path, NULL);
 	size_t size = 0;
 	int c;
 	fprintf(output, "__attribute__((unused)) static const unsigned char %s[] = {", name);

@@ -8,10 +8,11 @@ set -euo pipefail
 
 declare -A groups=(
 	[build]='gcc libc6-dev cmake ninja-build pkg-config ca-certificates curl jq
-		libmicrohttpd-dev libjansson-dev libpq-dev
+		libmicrohttpd-dev libjansson-dev libpq-dev libhiredis-dev
 		libsodium-dev libcurl4-openssl-dev libssl-dev libcmocka-dev zlib1g-dev'
 	[test]='clang-format-14 shellcheck python3-prometheus-client yq openssl'
 	[postgres]='postgresql postgresql-client'
+	[redis]='redis-server redis-tools'
 	[clang]='clang-14'
 	[bench]='wrk nginx-light openssl'
 	[fuzz]='clang-14 llvm-14 libclang-rt-14-dev'

@@ -189,6 +189,7 @@ start_server()
 	(
 		# The lock says that run.sh runs; a server that outlives it must not keep it.
 		close_descriptors
+		umask 077 # Its log lies in a folder that others can pass through.
 		setpriv_self serve
 	) </dev/null >&2 &
 	server_pid=$!

@@ -5,7 +5,7 @@
 # shellcheck disable=SC2016 # What stands in quotes is text of the files that are made.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-tree=$(mktemp -d /tmp/onsale-subproject-XXXXXX)
+tree=$(mktemp -d /tmp/onsale-XXXXXX)
 seconds_max=20
 runner=
 unset PORT ADMIN_TOKEN ADMIN_TOKEN_FILE STORE_URL
@@ -98,7 +98,7 @@ start_ready()
 
 answers()
 {
-	curl -sf --max-time 5 "$base/" >/dev/null
+	curl -sf --max-time 20 "$base/" >/dev/null
 }
 
 silent()
