@@ -12,17 +12,16 @@
 #pragma once
 
 #include "lib/base/status.h"
-
-enum { POSTGRES_FIXTURE_NAME_SIZE_MAX = 20 };
+#include "lib/testkit/service_script.h"
 
 struct postgres_fixture {
-	char instance[48];
+	char instance[SERVICE_INSTANCE_SIZE];
 	char url[256]; /* Of a superuser and an empty database. Stays the same over restarts, unless
 			* another program has taken the port meanwhile. */
 };
 
 /* Make a cluster and wait until it accepts connections. `name` has at most
- * POSTGRES_FIXTURE_NAME_SIZE_MAX of a-z 0-9 - and is made unique with the process id, so one
+ * SERVICE_NAME_SIZE_MAX of a-z 0-9 - and is made unique with the process id, so one
  * process gives each of its fixtures another name. The script is found in the folder that the
  * environment variable ONSALE_SOURCE names, or the current one. UNAVAILABLE when it fails; it has
  * said why on standard error. */

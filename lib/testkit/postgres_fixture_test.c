@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <libpq-fe.h>
 
-enum { PATH_SIZE = 4096, VALUE_SIZE = 64, PATIENCE_S = 15 };
+enum { PATH_SIZE = 4096, VALUE_SIZE = 64, PATIENCE_S = 60 };
 
 static struct postgres_fixture fixture;
 
