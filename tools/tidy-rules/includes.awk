@@ -29,6 +29,21 @@ function is_proof(path)
 	return path ~ /_(test|conformance|bench|fixture)\.[ch]$/ || path ~ /\/bench\.c$/
 }
 
+# A header that states what every technology of the family does, for which each fills in an ops.
+function is_contract(path,    line, found)
+{
+	if (path !~ /\.h$/ || is_proof(path))
+		return 0
+	if (!(path in contract)) {
+		while ((getline line < path) > 0)
+			if (line ~ /^struct [a-z_]+_ops \{/)
+				found = 1
+		close(path)
+		contract[path] = found
+	}
+	return contract[path]
+}
+
 function say(message)
 {
 	print FILENAME ":" FNR ": " message
@@ -36,7 +51,8 @@ function say(message)
 
 function is_adapter(part)
 {
-	return part ~ /^tech-[^\/]*\//
+	# A family's schema belongs to all of it.
+	return part ~ /^tech-[^\/]*\// && part !~ /\/schema$/
 }
 
 function check_lib(from, to)
@@ -60,7 +76,7 @@ function check_lib(from, to)
 
 function check_family(from, to)
 {
-	if (FILENAME ~ /\.h$/ && FILENAME !~ /_(routes|conformance|bench)\.h$/) {
+	if (is_contract(FILENAME)) {
 		if (to != "lib/base" && to != "lib/ticketing" && to != from)
 			say("a family's header must not know " to)
 	} else if (is_adapter(to) && !may_name_adapters())
