@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/base/config.h"
+#include "lib/base/program.h"
 
 enum {
 	LOOPS_MAX = 64,
@@ -43,16 +43,16 @@ static int listen_fd;
 static char message[REQUEST_BYTES_MAX];
 static size_t message_size;
 
-static enum config_outcome read_settings(int argc, char **argv);
+static int read_settings(int argc, char **argv);
 static void open_loops(void);
 static uint16_t open_port(void);
 static void *loop_run(void *context);
 
 int main(int argc, char **argv)
 {
-	enum config_outcome outcome = read_settings(argc, argv);
-	if (outcome != CONFIG_READY)
-		return outcome == CONFIG_HELP ? 0 : 2;
+	int code = read_settings(argc, argv);
+	if (code != PROGRAM_READY)
+		return code;
 	signal(SIGPIPE, SIG_IGN);
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
 	return 0;
 }
 
-static enum config_outcome read_settings(int argc, char **argv)
+static int read_settings(int argc, char **argv)
 {
 	static const struct config_setting table[] = {
 		{.flag = "loops",
@@ -94,11 +94,7 @@ static enum config_outcome read_settings(int argc, char **argv)
 		.version = "1",
 		.settings = table,
 		.setting_count = sizeof table / sizeof table[0]};
-	struct fault fault;
-	enum config_outcome outcome = config_parse(&program, argc, argv, NULL, &fault);
-	if (outcome == CONFIG_FAULT)
-		fprintf(stderr, "bare_server: %s: %s\n", fault.where, fault.what);
-	return outcome;
+	return program_configure(&program, argc, argv, NULL);
 }
 
 static void watch(const struct loop *loop, int fd)

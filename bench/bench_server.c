@@ -1,12 +1,11 @@
 /* The server that the benches of lib/http measure: one route per way that a request can take. */
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/base/config.h"
 #include "lib/base/log.h"
+#include "lib/base/program.h"
 #include "lib/batch/lane.h"
 #include "lib/http/representation.h"
 #include "lib/http/server.h"
@@ -107,7 +106,7 @@ static const struct http_route routes[] = {
 	{HTTP_POST, "/publish", HTTP_ON_LOOP, publish, HTTP_EVENT_BYTES_MAX},
 };
 
-static enum config_outcome read_settings(int argc, char **argv);
+static int read_settings(int argc, char **argv);
 static void end_with(const struct fault *fault) __attribute__((noreturn));
 static void open_json(struct application *application);
 static struct http_server *open_server(struct application *application, int access_log_fd);
@@ -116,15 +115,10 @@ static struct metrics *open_metrics(void);
 
 int main(int argc, char **argv)
 {
-	enum config_outcome outcome = read_settings(argc, argv);
-	if (outcome != CONFIG_READY)
-		return outcome == CONFIG_HELP ? 0 : 2;
-	sigset_t ends;
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &ends, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	int code = read_settings(argc, argv);
+	if (code != PROGRAM_READY)
+		return code;
+	program_hold_signals();
 	int log_fd = 0;
 	if (settings.access_log)
 		log_fd = open(settings.access_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -134,8 +128,7 @@ int main(int argc, char **argv)
 	struct http_server *server = open_server(&application, log_fd);
 	printf("ready %u\n", (unsigned)http_server_port(server));
 	fflush(stdout);
-	int signal_number;
-	sigwait(&ends, &signal_number);
+	(void)program_wait_signal();
 	lane_stop(application.lane);
 	http_server_close(server);
 	lane_close(application.lane);
@@ -154,18 +147,14 @@ static struct metrics *open_metrics(void)
 	return metrics;
 }
 
-static enum config_outcome read_settings(int argc, char **argv)
+static int read_settings(int argc, char **argv)
 {
 	static const struct config_program program = {.name = "bench_server",
 		.summary = "The HTTP server that the benches measure.",
 		.version = "1",
 		.settings = table,
 		.setting_count = sizeof table / sizeof table[0]};
-	struct fault fault;
-	enum config_outcome outcome = config_parse(&program, argc, argv, NULL, &fault);
-	if (outcome == CONFIG_FAULT)
-		fprintf(stderr, "bench_server: %s: %s\n", fault.where, fault.what);
-	return outcome;
+	return program_configure(&program, argc, argv, NULL);
 }
 
 static void end_with(const struct fault *fault)

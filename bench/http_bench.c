@@ -7,7 +7,7 @@
 #include "bench/measure.h"
 #include "bench/report.h"
 #include "bench/servers.h"
-#include "lib/base/config.h"
+#include "lib/base/program.h"
 
 enum { JSON_BYTES = 2048, URL_SIZE = 64 };
 
@@ -50,7 +50,7 @@ struct bench {
 static int64_t seconds, rounds, connections, loops;
 static const char *result_path;
 
-static enum config_outcome read_settings(int argc, char **argv);
+static int read_settings(int argc, char **argv);
 static void open_servers(struct bench *bench);
 static void name_urls(struct bench *bench, uint16_t nginx_tls_port);
 static void close_servers(struct bench *bench);
@@ -60,9 +60,9 @@ static enum status tell(const struct bench *bench);
 int main(int argc, char **argv)
 {
 	static struct bench bench;
-	enum config_outcome outcome = read_settings(argc, argv);
-	if (outcome != CONFIG_READY)
-		return outcome == CONFIG_HELP ? 0 : 2;
+	int code = read_settings(argc, argv);
+	if (code != PROGRAM_READY)
+		return code;
 	open_servers(&bench);
 	for (int64_t round = 0; round < rounds; round++)
 		run_round(&bench, round);
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 	return tell(&bench) == STATUS_OK ? 0 : 1;
 }
 
-static enum config_outcome read_settings(int argc, char **argv)
+static int read_settings(int argc, char **argv)
 {
 	static const struct config_setting table[] = {
 		{.flag = "seconds",
@@ -111,11 +111,7 @@ static enum config_outcome read_settings(int argc, char **argv)
 		.version = "1",
 		.settings = table,
 		.setting_count = sizeof table / sizeof table[0]};
-	struct fault fault;
-	enum config_outcome outcome = config_parse(&program, argc, argv, NULL, &fault);
-	if (outcome == CONFIG_FAULT)
-		fprintf(stderr, "http_bench: %s: %s\n", fault.where, fault.what);
-	return outcome;
+	return program_configure(&program, argc, argv, NULL);
 }
 
 static void write_json(const char *folder)

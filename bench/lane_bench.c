@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "bench/report.h"
-#include "lib/base/config.h"
+#include "lib/base/program.h"
 #include "lib/batch/lane.h"
 #include "lib/testkit/histogram.h"
 
@@ -74,7 +74,7 @@ static struct {
 	const char *json_path;
 } settings;
 
-static enum config_outcome configure(int argc, char **argv);
+static int configure(int argc, char **argv);
 static int64_t measured_ns(void);
 static struct result measure(size_t client_count, size_t batch_max, int64_t duration_ns);
 static struct report *make_report(struct result results[ROUNDS_MAX][STEPS][SETTINGS]);
@@ -82,9 +82,9 @@ static struct report *make_report(struct result results[ROUNDS_MAX][STEPS][SETTI
 int main(int argc, char **argv)
 {
 	static struct result results[ROUNDS_MAX][STEPS][SETTINGS];
-	enum config_outcome outcome = configure(argc, argv);
-	if (outcome != CONFIG_READY)
-		return outcome == CONFIG_HELP ? 0 : 2;
+	int code = configure(argc, argv);
+	if (code != PROGRAM_READY)
+		return code;
 	int64_t duration_ns = measured_ns();
 	for (int64_t round = 0; round < settings.rounds; round++)
 		for (size_t step = 0; step < STEPS; step++)
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 	return report_finish(make_report(results), settings.json_path) == STATUS_OK ? 0 : 1;
 }
 
-static enum config_outcome configure(int argc, char **argv)
+static int configure(int argc, char **argv)
 {
 	static const struct config_setting table[] = {
 		{.flag = "seconds",
@@ -124,16 +124,12 @@ static enum config_outcome configure(int argc, char **argv)
 		.settings = table,
 		.setting_count = sizeof table / sizeof table[0],
 	};
-	struct fault fault;
-	enum config_outcome outcome = config_parse(&program, argc, argv, NULL, &fault);
-	if (outcome == CONFIG_READY && measured_ns() < MEASURED_MS_MIN * INT64_C(1000000)) {
-		fault_set(&fault, "--seconds", "is too short for %" PRId64 " rounds",
-			settings.rounds);
-		outcome = CONFIG_FAULT;
-	}
-	if (outcome == CONFIG_FAULT)
-		fprintf(stderr, "lane_bench: %s: %s\n", fault.where, fault.what);
-	return outcome;
+	int code = program_configure(&program, argc, argv, NULL);
+	if (code != PROGRAM_READY || measured_ns() >= MEASURED_MS_MIN * INT64_C(1000000))
+		return code;
+	fprintf(stderr, "lane_bench: --seconds: is too short for %" PRId64 " rounds\n",
+		settings.rounds);
+	return 2;
 }
 
 /* What the time given leaves to each run after its clients were served once, which takes long only

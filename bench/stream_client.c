@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/config.h"
+#include "lib/base/program.h"
 
 enum {
 	STREAMS_MAX = 100000,
@@ -44,15 +44,15 @@ static size_t complete_count; /* Who have event number `number`. */
 static uint32_t number = 1;
 static uint64_t bytes;
 
-static enum config_outcome read_settings(int argc, char **argv);
+static int read_settings(int argc, char **argv);
 static void open_stream(size_t index);
 static void read_ready(void);
 
 int main(int argc, char **argv)
 {
-	enum config_outcome outcome = read_settings(argc, argv);
-	if (outcome != CONFIG_READY)
-		return outcome == CONFIG_HELP ? 0 : 2;
+	int code = read_settings(argc, argv);
+	if (code != PROGRAM_READY)
+		return code;
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 		read_ready();
 }
 
-static enum config_outcome read_settings(int argc, char **argv)
+static int read_settings(int argc, char **argv)
 {
 	static const struct config_setting table[] = {
 		{.flag = "port",
@@ -104,11 +104,7 @@ static enum config_outcome read_settings(int argc, char **argv)
 		.version = "1",
 		.settings = table,
 		.setting_count = sizeof table / sizeof table[0]};
-	struct fault fault;
-	enum config_outcome outcome = config_parse(&program, argc, argv, NULL, &fault);
-	if (outcome == CONFIG_FAULT)
-		fprintf(stderr, "stream_client: %s: %s\n", fault.where, fault.what);
-	return outcome;
+	return program_configure(&program, argc, argv, NULL);
 }
 
 static void fail(const char *what)

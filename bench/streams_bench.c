@@ -13,7 +13,7 @@
 #include "bench/report.h"
 #include "bench/servers.h"
 #include "lib/base/clock.h"
-#include "lib/base/config.h"
+#include "lib/base/program.h"
 #include "lib/testkit/http_client.h"
 
 enum {
@@ -52,16 +52,16 @@ static int64_t rounds, streams, publications, loops, event_bytes, stalled_percen
 static const char *result_path;
 static struct figures figures[SIDE_COUNT];
 
-static enum config_outcome read_settings(int argc, char **argv);
+static int read_settings(int argc, char **argv);
 static void run_round(int64_t round);
 static void run_stalled_round(int64_t round);
 static enum status tell(void);
 
 int main(int argc, char **argv)
 {
-	enum config_outcome outcome = read_settings(argc, argv);
-	if (outcome != CONFIG_READY)
-		return outcome == CONFIG_HELP ? 0 : 2;
+	int code = read_settings(argc, argv);
+	if (code != PROGRAM_READY)
+		return code;
 	for (int64_t round = 0; round < rounds; round++) {
 		run_round(round);
 		run_stalled_round(round);
@@ -69,7 +69,7 @@ int main(int argc, char **argv)
 	return tell() == STATUS_OK ? 0 : 1;
 }
 
-static enum config_outcome read_settings(int argc, char **argv)
+static int read_settings(int argc, char **argv)
 {
 	static const struct config_setting table[] = {
 		{.flag = "streams",
@@ -131,11 +131,7 @@ static enum config_outcome read_settings(int argc, char **argv)
 		.version = "1",
 		.settings = table,
 		.setting_count = sizeof table / sizeof table[0]};
-	struct fault fault;
-	enum config_outcome outcome = config_parse(&program, argc, argv, NULL, &fault);
-	if (outcome == CONFIG_FAULT)
-		fprintf(stderr, "streams_bench: %s: %s\n", fault.where, fault.what);
-	return outcome;
+	return program_configure(&program, argc, argv, NULL);
 }
 
 /* ---- Crowds ---- */

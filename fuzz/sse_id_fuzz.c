@@ -156,8 +156,11 @@ static void check_events(const char *id, const char *text)
 	bool has_it = known >= 0 && known + 1 >= published - BACKLOG;
 	assert(strncmp(text, "retry: ", 7) == 0 && strstr(text, "event: state\n"));
 	assert(!reset == has_it);
-	/* Of each kind: the events behind the known one, or the last one, in order. */
-	int64_t next = each ? (has_it ? known + 1 : published) : published - 1;
+	/* In order, the events behind the known one; or the last one, unless that is known. */
+	bool has_latest = has_it && known + 1 == published;
+	int64_t next = has_it && (each || has_latest) ? known + 1
+		: each                                ? published
+						      : published - 1;
 	const char *own = strstr(text, "event: state\n");
 	for (line = strstr(own, "id: "); line; line = strstr(line + 1, "id: "), next++)
 		assert(number_at(line) == (uint64_t)next);

@@ -14,7 +14,7 @@
 #include "bench/measure.h"
 #include "bench/report.h"
 #include "bench/servers.h"
-#include "lib/base/config.h"
+#include "lib/base/program.h"
 #include "lib/testkit/postgres_fixture.h"
 #include "simplest-implementation/bench/bench.sql.h"
 #include "simplest-implementation/load_bench.h"
@@ -58,7 +58,7 @@ struct bench {
 static int64_t seconds, rounds, clients, hold_ms;
 static const char *result_path, *server_program;
 
-static enum config_outcome read_settings(int argc, char **argv);
+static int read_settings(int argc, char **argv);
 static void open_database(struct bench *bench);
 static void start_server(struct bench *bench);
 static void close_all(struct bench *bench);
@@ -69,9 +69,9 @@ static enum status tell(const struct bench *bench);
 int main(int argc, char **argv)
 {
 	static struct bench bench;
-	enum config_outcome outcome = read_settings(argc, argv);
-	if (outcome != CONFIG_READY)
-		return outcome == CONFIG_HELP ? 0 : 2;
+	int code = read_settings(argc, argv);
+	if (code != PROGRAM_READY)
+		return code;
 	scratch_open(bench.folder);
 	open_database(&bench);
 	start_server(&bench);
@@ -83,7 +83,7 @@ int main(int argc, char **argv)
 	return tell(&bench) == STATUS_OK ? 0 : 1;
 }
 
-static enum config_outcome read_settings(int argc, char **argv)
+static int read_settings(int argc, char **argv)
 {
 	static const struct config_setting table[] = {
 		{.flag = "seconds",
@@ -130,11 +130,7 @@ static enum config_outcome read_settings(int argc, char **argv)
 		.version = "1",
 		.settings = table,
 		.setting_count = sizeof table / sizeof table[0]};
-	struct fault fault;
-	enum config_outcome outcome = config_parse(&program, argc, argv, NULL, &fault);
-	if (outcome == CONFIG_FAULT)
-		fprintf(stderr, "simplest_bench: %s: %s\n", fault.where, fault.what);
-	return outcome;
+	return program_configure(&program, argc, argv, NULL);
 }
 
 /* ---- The programs ---- */

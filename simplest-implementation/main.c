@@ -2,14 +2,14 @@
  * between the row locks that keep a seat from being sold twice. Its README says what it cannot do.
  */
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/config.h"
 #include "lib/base/log.h"
+#include "lib/base/program.h"
+#include "lib/http/health.h"
 #include "lib/http/server.h"
 #include "lib/http/server_metrics.h"
 #include "lib/ticketing/seating_plan.h"
@@ -19,13 +19,14 @@
 
 STATEMENT_READS(ready);
 
-/* A request does not wait long for a database that is gone or for a lock that nobody gives up: its
- * client is told, and tries again. Only a start has the patience for a database that starts too. */
-enum { SMALL_BODY_MAX = 16 << 10, PATIENCE_MS = 2000, START_PATIENCE_MS = 5000 };
+/* A request does not wait long for a database that is gone or for a lock that nobody gives up (see
+ * --database-timeout): its client is told, and tries again. Only a start has the patience for a
+ * database that starts too. */
+enum { SMALL_BODY_MAX = 16 << 10, CHECK_PATIENCE_MS = 2000, START_PATIENCE_MS = 5000 };
 
 static struct {
 	int64_t port, workers, connections_max, hold_ms, sweep_ms, log_form;
-	int64_t head_ms, body_ms, idle_ms, request_ms;
+	int64_t head_ms, body_ms, idle_ms, request_ms, database_ms;
 	const char *address, *database_url, *tls_certificate, *tls_key;
 	bool access_log;
 } settings;
@@ -53,6 +54,14 @@ static const struct config_setting table[] = {
 		.value = &settings.database_url,
 		.required = true,
 		.help = "PostgreSQL connection string"},
+	{.flag = "database-timeout",
+		.environment = "DATABASE_TIMEOUT",
+		.kind = CONFIG_DURATION,
+		.value = &settings.database_ms,
+		.fallback = "2s",
+		.min = 100,
+		.max = 600000,
+		.help = "for connecting to the database; half of it for a lock"},
 	{.flag = "hold-duration",
 		.environment = "HOLD_DURATION",
 		.kind = CONFIG_DURATION,
@@ -142,12 +151,9 @@ static const struct config_setting table[] = {
 		.help = "form of the log on standard error"},
 };
 
-static void healthz(struct http_exchange *exchange);
-static void readyz(struct http_exchange *exchange);
-
 static const struct http_route routes[] = {
-	{HTTP_GET, "/healthz", HTTP_ON_LOOP, healthz, 0},
-	{HTTP_GET, "/readyz", HTTP_ON_WORKER, readyz, 0},
+	{HTTP_GET, "/healthz", HTTP_ON_LOOP, http_reply_healthz, 0},
+	{HTTP_GET, "/readyz", HTTP_ON_LOOP, http_reply_readyz, 0},
 	{HTTP_GET, "/metrics", HTTP_ON_WORKER, http_reply_metrics, 0},
 	{HTTP_POST, "/venues", HTTP_ON_WORKER, venue_create, SEATING_PLAN_SIZE_MAX},
 	{HTTP_POST, "/events", HTTP_ON_WORKER, event_create, SMALL_BODY_MAX},
@@ -183,32 +189,19 @@ int main(int argc, char **argv)
 		.settings = table,
 		.setting_count = sizeof table / sizeof *table,
 	};
-	struct fault fault;
-	switch (config_parse(&program, argc, argv, NULL, &fault)) {
-	case CONFIG_HELP:
-		return 0;
-	case CONFIG_FAULT:
-		fprintf(stderr, "%s: %s: %s\n", program.name, fault.where, fault.what);
-		return 2;
-	case CONFIG_READY:
-		break;
-	}
+	int code = program_configure(&program, argc, argv, NULL);
+	if (code != PROGRAM_READY)
+		return code;
 	log_configure(settings.log_form == 0 ? LOG_JSON : LOG_PLAIN, LOG_INFO);
-	/* Before there are threads, so that only sigwait below sees them. */
-	sigset_t signals;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	program_hold_signals();
 
 	struct app app = {.worker_count = (size_t)settings.workers, .hold_ms = settings.hold_ms};
 	app.connections = calloc(app.worker_count, sizeof *app.connections);
 	struct metrics *metrics = make_metrics();
 	bool good = app.connections && metrics;
 	for (size_t i = 0; good && i < app.worker_count; i++)
-		good = (app.connections[i] = open_database(PATIENCE_MS)) != NULL;
-	int code = good ? serve(&app, metrics) : 1;
+		good = (app.connections[i] = open_database(settings.database_ms)) != NULL;
+	code = good ? serve(&app, metrics) : 1;
 	for (size_t i = 0; app.connections && i < app.worker_count; i++)
 		postgres_close(app.connections[i]);
 	free(app.connections);
@@ -265,7 +258,7 @@ static bool sweeper_start(struct sweeper *sweeper)
 {
 	pthread_mutex_init(&sweeper->mutex, NULL);
 	pthread_cond_init(&sweeper->changed, NULL);
-	sweeper->database = open_database(PATIENCE_MS);
+	sweeper->database = open_database(settings.database_ms);
 	return sweeper->database &&
 		pthread_create(&sweeper->thread, NULL, sweeper_run, sweeper) == 0;
 }
@@ -280,14 +273,6 @@ static void sweeper_stop(struct sweeper *sweeper)
 	postgres_close(sweeper->database);
 }
 
-/* Whether SIGINT or SIGTERM has come; both are blocked. */
-static bool asked_to_stop(void)
-{
-	sigset_t signals;
-	return sigpending(&signals) == 0 &&
-		(sigismember(&signals, SIGINT) == 1 || sigismember(&signals, SIGTERM) == 1);
-}
-
 /* As long as it takes: it may be starting as well, or recovering, and to give up would only leave
  * the waiting to whoever starts us again. Each round says in the log why. What waiting cannot mend,
  * such as a wrong password, ends it. */
@@ -296,7 +281,7 @@ static bool wait_for_database(struct postgres *pg, struct fault *fault)
 	enum status status;
 	do
 		status = postgres_connect(pg, fault);
-	while (status == STATUS_UNAVAILABLE && !asked_to_stop());
+	while (status == STATUS_UNAVAILABLE && !program_is_signaled());
 	return status == STATUS_OK;
 }
 
@@ -315,11 +300,14 @@ static bool apply_schema(void)
 	return applied;
 }
 
-static int serve(struct app *app, struct metrics *metrics)
+static bool database_is_there(void *connection)
 {
-	struct sweeper sweeper = {.stopping = false};
-	if (!apply_schema() || !sweeper_start(&sweeper))
-		return asked_to_stop() ? 0 : 1;
+	return postgres_execute(connection, &ready, POSTGRES_NO_PARAMETERS, NULL) == STATUS_OK;
+}
+
+/* Answer requests until a signal comes. Returns the exit code. */
+static int listen_and_wait(struct app *app, struct metrics *metrics, struct http_health *health)
+{
 	struct http_server_options options = {
 		.address = settings.address,
 		.port = (uint16_t)settings.port,
@@ -335,6 +323,7 @@ static int serve(struct app *app, struct metrics *metrics)
 		.tls_certificate = settings.tls_certificate,
 		.tls_key = settings.tls_key,
 		.metrics = metrics,
+		.health = health,
 		.access_log_fd = settings.access_log ? STDERR_FILENO : 0,
 	};
 	struct http_server *server;
@@ -342,35 +331,31 @@ static int serve(struct app *app, struct metrics *metrics)
 	if (http_server_open(&options, &server, &fault) != STATUS_OK) {
 		log_error("server.failed", LOG_TEXT("where", fault.where),
 			LOG_TEXT("why", fault.what));
-		sweeper_stop(&sweeper);
 		return 1;
 	}
 	printf("ready %s://%s:%u\n", settings.tls_key ? "https" : "http", settings.address,
 		(unsigned)http_server_port(server));
 	fflush(stdout);
-	sigset_t signals;
-	int signal_number;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigwait(&signals, &signal_number);
-	log_info("server.stopping", LOG_INTEGER("signal", signal_number));
+	log_info("server.stopping", LOG_INTEGER("signal", program_wait_signal()));
 	http_server_close(server);
-	sweeper_stop(&sweeper);
 	return 0;
 }
 
-static void healthz(struct http_exchange *exchange)
+static int serve(struct app *app, struct metrics *metrics)
 {
-	http_reply_json(exchange, 200, json_pack("{s:s}", "status", "ok"));
-}
-
-static void readyz(struct http_exchange *exchange)
-{
-	struct postgres *pg = app_database(exchange);
-	if (postgres_execute(pg, &ready, POSTGRES_NO_PARAMETERS, NULL) == STATUS_OK)
-		http_reply_json(exchange, 200, json_pack("{s:s}", "status", "ready"));
-	else
-		http_reply_problem_with(exchange, &http_problem_unavailable,
-			json_pack("{s:[s]}", "missing", "postgres"), "PostgreSQL does not answer.");
+	struct sweeper sweeper = {.stopping = false};
+	if (!apply_schema() || !sweeper_start(&sweeper))
+		return program_is_signaled() ? 0 : 1;
+	struct postgres *checked = open_database(CHECK_PATIENCE_MS);
+	const struct http_health_check check = {"postgres", database_is_there, checked};
+	struct http_health *health = NULL;
+	int code = 1;
+	if (checked &&
+		http_health_open(&(struct http_health_options){.checks = &check, .check_count = 1},
+			&health) == STATUS_OK)
+		code = listen_and_wait(app, metrics, health);
+	http_health_close(health);
+	postgres_close(checked);
+	sweeper_stop(&sweeper);
+	return code;
 }

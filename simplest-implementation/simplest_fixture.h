@@ -50,7 +50,8 @@ int simplest_tear_down(void **state);
 int server_tear_down(void **state);
 
 /* Start "simplest-server", or a variant, with NAME=value settings (up to the NULL) over those by
- * which tests differ from daily use: a free port, no access log. Waits until it is ready. */
+ * which tests differ from daily use: a free port, no access log, more patience. Waits until it is
+ * ready. */
 void server_start(const char *program, const char *const settings[]);
 
 /* The server as it is shipped, with these settings, of which there is at least one. */
@@ -84,9 +85,8 @@ void want_alive(void);
 
 /* ---- Asking ---- */
 
-/* Ask and want a reply of this status; 0: any. A 503 that is not wanted is asked again for a while.
- * `key` becomes the Idempotency-Key and may be NULL, `body` too. The JSON of the reply is returned
- * and stays until the next request. */
+/* Ask and want a reply of this status; 0: any. `key` becomes the Idempotency-Key and may be NULL,
+ * `body` too. The JSON of the reply is returned and stays until the next request. */
 json_t *ask(const char *method, const char *path, const char *key, const char *body, int status);
 
 /* As above, for a GET without further ado. */
@@ -147,10 +147,11 @@ PGconn *database_connect(void);
 /* A connection that holds the locks of this query's rows until it ends by PQfinish. */
 PGconn *database_lock(const char *query);
 
-/* Wait until so many statements wait for a lock of this connection; fails the test after 10 s. */
+/* Wait until so many statements wait for a lock of this connection; fails the test after a minute.
+ */
 void database_wait_blocked(PGconn *connection, int64_t count);
 
-/* Wait until the query gives this count; fails the test after 10 s. */
+/* Wait until the query gives this count; fails the test after a minute. */
 void database_wait(const char *query, int64_t count);
 
 /* ---- Time ---- */

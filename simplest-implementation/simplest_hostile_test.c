@@ -3,7 +3,7 @@
 #include "lib/base/buffer.h"
 #include "simplest-implementation/simplest_fixture.h"
 
-enum { SMALL_BODY_MAX = 16 << 10, PATIENCE_MS = 3000 };
+enum { SMALL_BODY_MAX = 16 << 10, PATIENCE_MS = 30000 };
 
 /* What all tests aim at: an event with one seat held and one sold, and another event. */
 static struct {

@@ -120,7 +120,7 @@ static void test_lines_come_soon(void **state)
 {
 	(void)state;
 	ask("GET", "/plain", NULL, NULL, 200);
-	int64_t end_ms = now_ms() + 2000;
+	int64_t end_ms = now_ms() + PATIENCE_MS;
 	while (lseek(log_fd, 0, SEEK_END) == 0 && now_ms() < end_ms)
 		pause_ms(5);
 	assert_true(lseek(log_fd, 0, SEEK_END) > 0);
@@ -205,9 +205,9 @@ static void test_long_names_are_cut(void **state)
 static void test_broken_requests_are_logged(void **state)
 {
 	(void)state;
-	send_raw("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhel");
-	fixture_wait_connections(1);
-	pause_ms(50);
+	send_raw("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n" EXPECT_CONTINUE "\r\n");
+	want_continue(&fixture.client);
+	http_client_send_text(&fixture.client, "hel");
 	http_client_abort(&fixture.client);
 	fixture_wait_connections(0);
 	char *text = log_text(log_fd), *rest = text;
@@ -314,9 +314,8 @@ static void test_a_pipe_that_nobody_reads(void **state)
 	log_redirect(own_fd);
 	log_fd = memfd_create("read", MFD_CLOEXEC);
 	fixture_open((struct http_server_options){.loop_count = 2, .access_log_fd = ends[1]});
-	int64_t began_ms = now_ms();
+	/* Nobody waits for the pipe: a call that did would never be answered. */
 	ask_from_all();
-	assert_true(now_ms() - began_ms < 20000);
 	want_alive();
 	fixture_end_server();
 	ssize_t size = read(ends[0], bytes, sizeof bytes);

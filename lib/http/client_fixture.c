@@ -1,7 +1,11 @@
 /* See client_fixture.h. */
 #include "lib/http/client_fixture.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 struct client_fixture fixture;
 
@@ -11,6 +15,10 @@ static const struct http_fetch_header json_header[] = {
 void fixture_fetcher(struct http_fetcher_options options)
 {
 	struct fault fault = {0};
+	int64_t *const limits_ms[] = {
+		&options.connect_ms_max, &options.attempt_ms_max, &options.total_ms_max};
+	for (size_t i = 0; i < sizeof limits_ms / sizeof limits_ms[0]; i++)
+		*limits_ms[i] = *limits_ms[i] ? *limits_ms[i] : NEVER_MS;
 	http_fetcher_close(fixture.fetcher);
 	if (http_fetcher_open(&options, &fixture.fetcher, &fault) != STATUS_OK)
 		fail_msg("%s: %s", fault.where, fault.what);
@@ -20,7 +28,6 @@ void fixture_serve(void (*serve)(struct peer_connection *connection))
 {
 	peer_open(&fixture.peer, serve);
 	fixture_fetcher((struct http_fetcher_options){
-		.attempt_ms_max = 2000,
 		.backoff_ms_min = 5,
 		.backoff_ms_max = 20,
 		.seed = 1,
@@ -36,6 +43,9 @@ int fixture_end(void **state)
 	for (size_t i = 0; i < FETCHES_MAX; i++)
 		http_fetch_release(&fixture.fetches[i]);
 	memset(fixture.fetches, 0, sizeof fixture.fetches);
+	if (fixture.closed_fd > 0)
+		close(fixture.closed_fd);
+	fixture.closed_fd = 0;
 	return 0;
 }
 
@@ -61,6 +71,22 @@ struct http_fetch post_root(void)
 	};
 }
 
+uint16_t fixture_closed_port(uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons(port)};
+	socklen_t size = sizeof address;
+	int on = 1;
+	/* Bound and not listening: refused, and nobody else can have it. */
+	fixture.closed_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Connections of an earlier listener may still wait out their time. */
+	setsockopt(fixture.closed_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	assert_int_equal(0, bind(fixture.closed_fd, (struct sockaddr *)&address, size));
+	assert_int_equal(0, getsockname(fixture.closed_fd, (struct sockaddr *)&address, &size));
+	return ntohs(address.sin_port);
+}
+
 void submit(struct http_fetch *fetch)
 {
 	assert_int_equal(STATUS_OK, http_fetcher_submit(fixture.fetcher, fetch));
@@ -69,7 +95,7 @@ void submit(struct http_fetch *fetch)
 void collect(struct http_fetch *fetch)
 {
 	struct http_fetch *done = NULL;
-	int64_t end_ms = now_ms() + 10000;
+	int64_t end_ms = now_ms() + PATIENCE_MS;
 	while (done != fetch && now_ms() < end_ms)
 		http_fetcher_collect(fixture.fetcher, 100, &done, 1);
 	assert_ptr_equal(fetch, done);
@@ -108,10 +134,11 @@ void pause_ms(int64_t ms)
 	nanosleep(&pause, NULL);
 }
 
-void wait_count(const atomic_size_t *counter, size_t value)
+void turn_until_requests(size_t count)
 {
-	int64_t end_ms = now_ms() + 5000;
-	while (atomic_load(counter) < value && now_ms() < end_ms)
-		pause_ms(1);
-	assert_int_equal(value, atomic_load(counter));
+	struct http_fetch *none[1];
+	int64_t end_ms = now_ms() + PATIENCE_MS;
+	while (atomic_load(&fixture.peer.requests) < count && now_ms() < end_ms)
+		assert_int_equal(0, http_fetcher_collect(fixture.fetcher, 5, none, 1));
+	assert_int_equal(count, atomic_load(&fixture.peer.requests));
 }

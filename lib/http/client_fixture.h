@@ -17,19 +17,25 @@
 
 enum { FETCHES_MAX = 512 };
 
+/* On a busy machine each step may be late by seconds. So what must happen is waited for as long as
+ * PATIENCE_MS, and what must not happen by itself is put off until NEVER_MS. */
+enum { PATIENCE_MS = 20000, NEVER_MS = 600000 };
+
 struct client_fixture {
 	struct peer peer;
 	struct http_fetcher *fetcher;
 	struct http_fetch fetches[FETCHES_MAX];
 	char url[128];
+	int closed_fd; /* Keeps the port of fixture_closed_port. 0: none. */
 };
 
 extern struct client_fixture fixture;
 
-/* Make every call of the fetcher that is not said otherwise. */
+/* Make every call of the fetcher that is not said otherwise. Limits of time that are zero become
+ * NEVER_MS. */
 void fixture_fetcher(struct http_fetcher_options options);
 
-/* The peer, and a fetcher with defaults that suit a test: attempts of 2 s, short pauses. */
+/* The peer, and a fetcher with defaults that suit a test: no limits of time, short pauses. */
 void fixture_serve(void (*serve)(struct peer_connection *connection));
 
 /* Close and release everything; a cmocka teardown. */
@@ -41,6 +47,11 @@ const char *peer_url(const char *path);
 /* A GET of the peer's "/"; a POST of "{}" to it as JSON. */
 struct http_fetch get_root(void);
 struct http_fetch post_root(void);
+
+/* See that nobody listens on this port of 127.0.0.1 until the end of the test. 0: any; returns
+ * which.
+ */
+uint16_t fixture_closed_port(uint16_t port);
 
 void submit(struct http_fetch *fetch);
 
@@ -57,5 +68,5 @@ void want_ok(struct http_fetch *fetch, const char *body);
 int64_t now_ms(void);
 void pause_ms(int64_t ms);
 
-/* Wait until `counter` is `value`, without turning the fetcher. */
-void wait_count(const atomic_size_t *counter, size_t value);
+/* Turn the fetcher until the peer has got so many requests. Nothing may be done meanwhile. */
+void turn_until_requests(size_t count);

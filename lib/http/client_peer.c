@@ -13,6 +13,8 @@
 
 #include "lib/base/slice.h"
 
+enum { PEER_WAIT_MS = 40000, PEER_PAUSE_MS_MAX = 64 };
+
 static void *run_connection(void *data)
 {
 	struct peer_connection *connection = data;
@@ -54,8 +56,11 @@ void peer_open(struct peer *peer, void (*serve)(struct peer_connection *connecti
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof address;
 	*peer = (struct peer){.serve = serve, .mutex = PTHREAD_MUTEX_INITIALIZER};
+	int on = 1;
 	peer->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert(peer->listen_fd >= 0);
+	/* So that the port can be taken by another when this one is closed. */
+	setsockopt(peer->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	assert(bind(peer->listen_fd, (struct sockaddr *)&address, size) == 0);
 	assert(listen(peer->listen_fd, PEER_CONNECTIONS_MAX) == 0);
 	assert(getsockname(peer->listen_fd, (struct sockaddr *)&address, &size) == 0);
@@ -154,6 +159,36 @@ void peer_wait_gone(struct peer_connection *connection)
 {
 	while (peer_receive_bytes(connection, SIZE_MAX))
 		continue;
+}
+
+void peer_wait_requests(struct peer *peer, size_t count)
+{
+	/* Hundreds of connections may wait here at once, and must not keep the others from coming.
+	 */
+	int pause_ms = 1, waited_ms = 0;
+	for (; waited_ms < PEER_WAIT_MS && atomic_load(&peer->requests) != count;
+		waited_ms += pause_ms) {
+		(void)poll(NULL, 0, pause_ms);
+		pause_ms = pause_ms < PEER_PAUSE_MS_MAX ? 2 * pause_ms : PEER_PAUSE_MS_MAX;
+	}
+	assert(atomic_load(&peer->requests) == count);
+}
+
+static bool connection_has_ended(struct peer *peer, size_t number)
+{
+	bool ended = false;
+	pthread_mutex_lock(&peer->mutex);
+	if (atomic_load(&peer->connections) >= number)
+		ended = peer->all[number - 1]->fd < 0;
+	pthread_mutex_unlock(&peer->mutex);
+	return ended;
+}
+
+void peer_wait_ended(struct peer *peer, size_t number)
+{
+	for (size_t i = 0; i < PEER_WAIT_MS && !connection_has_ended(peer, number); i++)
+		(void)poll(NULL, 0, 1);
+	assert(connection_has_ended(peer, number));
 }
 
 void peer_serve_ok(struct peer_connection *connection)

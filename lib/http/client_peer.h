@@ -59,5 +59,11 @@ void peer_reset(struct peer_connection *connection);
 /* Wait until the client has gone or the test is over. */
 void peer_wait_gone(struct peer_connection *connection);
 
+/* Wait until the peer has got so many requests; what it gets, it gets without the client's help. */
+void peer_wait_requests(struct peer *peer, size_t count);
+
+/* Wait until the connection with this number, from 1, was ended by the test's function. */
+void peer_wait_ended(struct peer *peer, size_t number);
+
 /* Answer 200 with "ok" to whatever comes, until the client has gone. */
 void peer_serve_ok(struct peer_connection *connection);

@@ -2,7 +2,6 @@
  */
 #include "lib/http/client_fixture.h"
 #include "lib/http/client_internal.h"
-#include "lib/testkit/process.h"
 
 static void test_backoff(void **state)
 {
@@ -129,7 +128,7 @@ static struct http_fetch set_up(const char *text, size_t count)
 static bool is_done(struct http_fetch *fetch)
 {
 	struct http_fetch *done = NULL;
-	int64_t end_ms = now_ms() + 5000;
+	int64_t end_ms = now_ms() + PATIENCE_MS;
 	do {
 		if (http_fetcher_collect(fixture.fetcher, 5, &done, 1) == 1) {
 			assert_ptr_equal(fetch, done);
@@ -228,6 +227,7 @@ static void sent_stays_sent(const char *text, unsigned lost)
 	submit(&fetch);
 	assert_false(is_done(&fetch));
 	peer_close(&fixture.peer);
+	fixture_closed_port(fixture.peer.port);
 	clock_fake_advance(&fake, 5000);
 	assert_true(is_done(&fetch));
 	assert_int_equal(HTTP_FETCH_LOST, fetch.result.outcome);
@@ -250,7 +250,7 @@ static void test_nobody_listens(void **state)
 	(void)state;
 	struct http_fetch fetch = set_up(unavailable, 0);
 	char url[64];
-	snprintf(url, sizeof url, "http://127.0.0.1:%u/", process_free_port());
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/", fixture_closed_port(0));
 	fetch.url = url;
 	for (int retry = HTTP_RETRY_NEVER; retry <= HTTP_RETRY_IDEMPOTENT; retry++) {
 		fetch.retry = (enum http_retry)retry;

@@ -81,7 +81,7 @@ static void test_beyond_those_who_are_told(void **state)
 	add_clients(MAX + TOLD);
 	fixture_wait_connections(MAX + TOLD);
 	send_raw("");
-	assert_true(http_client_wait_closed(&fixture.client, 2000));
+	assert_true(http_client_wait_closed(&fixture.client, PATIENCE_MS));
 	assert_int_equal(MAX + TOLD, fixture_connections());
 	remove_clients();
 	fixture_wait_connections(0);
@@ -94,12 +94,10 @@ static void test_idle_connections_do_not_stop_the_next(void **state)
 	fixture_open((struct http_server_options){.loop_count = 2, .worker_count = 1});
 	add_clients(500);
 	fixture_wait_connections(500);
-	int64_t began_ms = now_ms();
 	for (size_t i = 0; i < 10; i++) {
 		http_client_close(&fixture.client);
 		ask("GET", i % 2 ? "/plain" : "/work", NULL, NULL, 200);
 	}
-	assert_true(now_ms() - began_ms < 1000);
 	/* Nor were they forgotten. */
 	struct http_client_reply reply = {0};
 	for (size_t i = 0; i < client_count; i++) {
@@ -136,9 +134,9 @@ static void handle(struct http_exchange *exchange)
 
 static const struct http_route one_route[] = {{HTTP_GET, "/", HTTP_ON_LOOP, handle, 0}};
 
-static void test_taken_port_is_refused(void **state)
+/* Whether the port could be had again: meanwhile any program may have taken it. */
+static bool port_is_given_again(void)
 {
-	(void)state;
 	fixture_open((struct http_server_options){.loop_count = 2});
 	struct http_server *second = NULL;
 	struct fault fault = {0};
@@ -154,11 +152,23 @@ static void test_taken_port_is_refused(void **state)
 	want_alive();
 	/* Once the first has ended, also while its connections wait out their time. */
 	fixture_end_server();
-	assert_int_equal(STATUS_OK, http_server_open(&options, &second, &fault));
+	if (http_server_open(&options, &second, &fault) != STATUS_OK)
+		return false;
 	assert_int_equal(options.port, http_server_port(second));
 	http_client_close(&fixture.client);
 	ask("GET", "/", NULL, NULL, 204);
 	http_server_close(second);
+	return true;
+}
+
+static void test_taken_port_is_refused(void **state)
+{
+	bool given = port_is_given_again();
+	for (size_t i = 0; i < 4 && !given; i++) {
+		close_all(state);
+		given = port_is_given_again();
+	}
+	assert_true(given);
 }
 
 static void test_wrong_options_are_refused(void **state)
@@ -207,6 +217,34 @@ static int64_t cpu_ms(pid_t pid)
 	return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
 }
 
+/* It does not spin: within the time that we wait there are 500 ms of which it uses next to nothing.
+ * A busy machine may let it do late what it has to do, and a machine that has no time for it at all
+ * makes this pass, not fail. */
+static void want_quiet(pid_t pid)
+{
+	enum { WINDOW_MS = 500, USED_MS_MAX = 50 };
+	int64_t end_ms = now_ms() + PATIENCE_MS, used_ms;
+	do {
+		int64_t before_ms = cpu_ms(pid);
+		pause_ms(WINDOW_MS);
+		used_ms = cpu_ms(pid) - before_ms;
+	} while (used_ms > USED_MS_MAX && now_ms() < end_ms);
+	assert_true(used_ms <= USED_MS_MAX);
+}
+
+/* Until those before have gone, a newcomer is ended or told that there are too many. */
+static void want_answered_again(const char *path)
+{
+	int64_t end_ms = now_ms() + PATIENCE_MS;
+	enum http_client_outcome outcome;
+	do
+		outcome =
+			http_client_call(&fixture.client, "GET", path, NULL, NULL, &fixture.reply);
+	while ((outcome != HTTP_CLIENT_OK || fixture.reply.status == 503) && now_ms() < end_ms);
+	assert_int_equal(HTTP_CLIENT_OK, outcome);
+	assert_int_equal(200, fixture.reply.status);
+}
+
 static pid_t start_poor_server(void)
 {
 	int port_pipe[2];
@@ -241,20 +279,20 @@ static void test_out_of_descriptors(void **state)
 
 	/* More than it has descriptors for, fewer than it would refuse by count. */
 	add_clients(150);
-	pause_ms(200);
 	size_t ended = 0;
-	for (size_t i = 0; i < client_count; i++)
-		ended += http_client_wait_closed(&clients[i], 0);
+	for (int64_t end_ms = now_ms() + PATIENCE_MS; ended <= 50 && now_ms() < end_ms;) {
+		pause_ms(5);
+		ended = 0;
+		for (size_t i = 0; i < client_count; i++)
+			ended += http_client_wait_closed(&clients[i], 0);
+	}
 	assert_true(ended > 50 && ended < client_count);
-	int64_t before_ms = cpu_ms(pid);
-	pause_ms(500);
-	assert_true(cpu_ms(pid) - before_ms < 100);
+	want_quiet(pid);
 
 	/* It recovers by itself. */
 	remove_clients();
-	pause_ms(100);
-	ask("GET", "/plain", NULL, NULL, 200);
-	ask("GET", "/work", NULL, NULL, 200);
+	want_answered_again("/plain");
+	want_answered_again("/work");
 	end_poor_server(pid);
 }
 
@@ -267,10 +305,7 @@ static void test_out_of_the_last_descriptor(void **state)
 	struct rlimit limit = {.rlim_cur = 3, .rlim_max = 64};
 	assert_int_equal(0, prlimit(pid, RLIMIT_NOFILE, &limit, NULL));
 	add_clients(20);
-	pause_ms(50);
-	int64_t before_ms = cpu_ms(pid);
-	pause_ms(500);
-	assert_true(cpu_ms(pid) - before_ms < 100);
+	want_quiet(pid);
 	limit.rlim_cur = 64;
 	assert_int_equal(0, prlimit(pid, RLIMIT_NOFILE, &limit, NULL));
 	/* Those who waited are served now, and those after them. */

@@ -49,6 +49,10 @@ void *http_context(const struct http_exchange *exchange);
  * database connection of its own. Only on a worker. */
 size_t http_worker(const struct http_exchange *exchange);
 
+/* The address of the client's end of the connection, in network order: 4 bytes of IPv4. Empty when
+ * it is not known. Behind a proxy it is the proxy's. */
+struct slice http_peer(const struct http_exchange *exchange);
+
 /* The id that the access log and the reply's X-Request-Id carry. */
 const char *http_request_id(const struct http_exchange *exchange);
 
@@ -115,6 +119,10 @@ void http_reply_json_text(struct http_exchange *exchange, unsigned status, struc
 
 /* Reply without a body, for instance 204. */
 void http_reply_empty(struct http_exchange *exchange, unsigned status);
+
+/* Make no reply but end the connection, as a server does that dies at this moment. For those that
+ * stand in for another one, in tests. */
+void http_reply_nothing(struct http_exchange *exchange);
 
 /* Reply with a problem. `detail` says what is wrong this time, for a person; it may be NULL. */
 __attribute__((format(printf, 3, 4))) void http_reply_problem(struct http_exchange *exchange,

@@ -33,7 +33,7 @@ static void refused_and_closed(const char *head)
 	want_problem("bad-request");
 	want_header("Connection", "close");
 	assert_int_equal(handled, atomic_load(&fixture.handled));
-	want_closed(2000);
+	want_closed();
 }
 
 static void test_doubtful_lengths_are_refused(void **state)
@@ -100,7 +100,7 @@ static void test_malformed_lengths(void **state)
 			lengths[i]);
 		send_raw(head);
 		want("POST", strlen(lengths[i]) > 20 ? 413 : 400);
-		want_closed(2000);
+		want_closed();
 	}
 	want_alive();
 }
@@ -117,7 +117,7 @@ static void test_malformed_chunks(void **state)
 		http_client_finish_sending(&fixture.client);
 		if (http_client_receive(&fixture.client, "POST", &fixture.reply) == HTTP_CLIENT_OK)
 			assert_true(fixture.reply.status >= 400 && fixture.reply.status < 500);
-		assert_true(http_client_wait_closed(&fixture.client, 2000));
+		assert_true(http_client_wait_closed(&fixture.client, PATIENCE_MS));
 		assert_int_equal(handled, atomic_load(&fixture.handled));
 	}
 	want_alive();
@@ -146,19 +146,19 @@ static void test_headers_past_the_pool(void **state)
 	snprintf(text + sizeof text - 5, 5, "\r\n\r");
 	send_raw(text);
 	want("GET", 431);
-	want_closed(2000);
+	want_closed();
 	/* Many small ones, too. */
 	size = (size_t)snprintf(text, sizeof text, "GET /plain HTTP/1.1\r\nHost: h\r\n");
 	while (size + 16 < sizeof text)
 		size += (size_t)snprintf(text + size, sizeof text - size, "X%zu: y\r\n", size);
 	send_raw(text);
 	want("GET", 431);
-	want_closed(2000);
+	want_closed();
 	size = (size_t)snprintf(text, sizeof text, "GET /");
 	memset(text + size, 'x', sizeof text - size - 1);
 	send_raw(text);
 	want("GET", 414);
-	want_closed(2000);
+	want_closed();
 	want_alive();
 }
 
@@ -190,13 +190,13 @@ static void test_truncated_requests(void **state)
 		assert_int_equal(HTTP_CLIENT_OK, http_client_connect(&fixture.client));
 		assert_int_equal(HTTP_CLIENT_OK, http_client_send(&fixture.client, whole, size));
 		http_client_finish_sending(&fixture.client);
-		if (!http_client_wait_closed(&fixture.client, 2000))
+		if (!http_client_wait_closed(&fixture.client, PATIENCE_MS))
 			fail_msg("not closed after %zu bytes", size);
 	}
 	assert_int_equal(handled, atomic_load(&fixture.handled));
 	send_raw("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
 	http_client_finish_sending(&fixture.client);
-	assert_true(http_client_wait_closed(&fixture.client, 2000));
+	assert_true(http_client_wait_closed(&fixture.client, PATIENCE_MS));
 	assert_int_equal(handled, atomic_load(&fixture.handled));
 	want_alive();
 }
@@ -222,12 +222,12 @@ static void test_requests_followed_by_the_end(void **state)
 			want("GET", 200);
 			want_body(item);
 		}
-		want_closed(2000);
+		want_closed();
 	}
 	send_raw("GET /deferred HTTP/1.1\r\nHost: h\r\n\r\n");
 	http_client_finish_sending(&fixture.client);
 	want("GET", 200);
-	want_closed(2000);
+	want_closed();
 }
 
 static void test_a_request_in_pieces(void **state)
@@ -261,7 +261,6 @@ static void pipelined(const char *path, size_t count)
 			"POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n%s", path,
 			strlen(body), body);
 	}
-	int64_t began_ms = now_ms();
 	send_raw(text);
 	for (size_t i = 0; i < count; i++) {
 		char body[16];
@@ -269,11 +268,11 @@ static void pipelined(const char *path, size_t count)
 		want("POST", 200);
 		want_body(body);
 	}
-	assert_true(now_ms() - began_ms < 5000);
 	assert_int_equal(0, fixture.client.received_size);
 }
 
-/* Without MHD_get_timeout only a part of them would be answered. */
+/* Without MHD_get_timeout only a part of them would be answered, and the rest waited for in vain.
+ */
 static void test_pipelined_requests_are_answered_in_order(void **state)
 {
 	(void)state;
@@ -308,7 +307,7 @@ static void test_http_1_0(void **state)
 	(void)state;
 	send_raw("GET /plain HTTP/1.0\r\nHost: h\r\n\r\n");
 	want("GET", 200);
-	want_closed(2000);
+	want_closed();
 	send_raw("GET /plain\r\n\r\n");
 	want("GET", 400);
 	send_raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");

@@ -7,7 +7,15 @@
 
 #include "lib/testkit/random.h"
 
-enum { THREADS = 8, RUN_MS = 3000, SIZE_MAX_GARBAGE = 20000, CONNECTIONS_MIN = 1000 };
+/* On a slow machine it goes on until enough of it was handled: when the pieces of a request come
+ * too slowly, it is cut off instead. */
+enum {
+	THREADS = 8,
+	SIZE_MAX_GARBAGE = 20000,
+	CONNECTIONS = 200,
+	HANDLED_MIN = 160,
+	RUN_MS_MAX = 60000
+};
 
 static const char *const whole[] = {
 	"GET /plain HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -101,7 +109,6 @@ static void send_one(struct garbage *garbage, struct random *random)
 	char received[4096];
 	size_t first = random_below(random, garbage->size + 1);
 	http_client_init(&client, fixture.port);
-	client.timeout_ms = 200;
 	if (http_client_connect(&client) != HTTP_CLIENT_OK)
 		return;
 	http_client_send(&client, garbage->bytes, first);
@@ -127,12 +134,36 @@ static void *send_garbage(void *context)
 	struct random random;
 	assert_non_null(garbage);
 	random_init_stream(&random, random_seed(), sender->number);
-	for (int64_t end_ms = now_ms() + RUN_MS; now_ms() < end_ms; sender->connections++) {
+	int64_t end_ms = now_ms() + RUN_MS_MAX;
+	while (sender->connections < CONNECTIONS ||
+		(atomic_load(&fixture.handled) < HANDLED_MIN && now_ms() < end_ms)) {
 		make(garbage, &random);
 		send_one(garbage, &random);
+		sender->connections++;
 	}
 	free(garbage);
 	return NULL;
+}
+
+/* Whatever came before, each kind of request is answered; on a busy machine perhaps only the second
+ * time, since the limits of this server are short. */
+static void want_served(void)
+{
+	static const struct {
+		const char *method, *path, *body;
+	} kinds[] = {{"GET", "/plain", NULL}, {"GET", "/work", NULL}, {"GET", "/deferred", NULL},
+		{"POST", "/json", "{\"a\":1}"}};
+	int64_t end_ms = now_ms() + PATIENCE_MS;
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		enum http_client_outcome outcome;
+		do
+			outcome = http_client_call(&fixture.client, kinds[i].method, kinds[i].path,
+				NULL, kinds[i].body, &fixture.reply);
+		while ((outcome != HTTP_CLIENT_OK || fixture.reply.status == 408) &&
+			now_ms() < end_ms);
+		assert_int_equal(HTTP_CLIENT_OK, outcome);
+		assert_int_equal(200, fixture.reply.status);
+	}
 }
 
 static void test_garbage(void **state)
@@ -159,13 +190,9 @@ static void test_garbage(void **state)
 	}
 	print_message(
 		"%zu connections, %zu requests handled\n", total, atomic_load(&fixture.handled));
-	assert_true(total > CONNECTIONS_MIN);
 	/* Some of it was still good enough to be answered; else this would only test the parser. */
-	assert_true(atomic_load(&fixture.handled) > CONNECTIONS_MIN / 10);
-	want_alive();
-	ask("GET", "/work", NULL, NULL, 200);
-	ask("GET", "/deferred", NULL, NULL, 200);
-	ask("POST", "/json", NULL, "{\"a\":1}", 200);
+	assert_true(atomic_load(&fixture.handled) >= HANDLED_MIN);
+	want_served();
 	http_client_close(&fixture.client);
 	fixture_wait_connections(0);
 	fixture_close();

@@ -3,6 +3,7 @@
  * answered. */
 #include "lib/http/server_fixture.h"
 
+#include <poll.h>
 #include <pthread.h>
 
 enum { CLIENTS = 64, REQUESTS = 800, ID_SIZE = 33 };
@@ -46,7 +47,6 @@ static void *ask_often(void *context)
 static void ask_at_once(const char *path, size_t run)
 {
 	static struct asker askers[CLIENTS];
-	int64_t began_ms = now_ms();
 	for (size_t i = 0; i < CLIENTS; i++) {
 		askers[i] = (struct asker){.path = path, .index = run * CLIENTS + i};
 		assert_int_equal(0, pthread_create(&askers[i].thread, NULL, ask_often, &askers[i]));
@@ -55,8 +55,6 @@ static void ask_at_once(const char *path, size_t run)
 		pthread_join(askers[i].thread, NULL);
 	for (size_t i = 0; i < CLIENTS; i++)
 		assert_int_equal(REQUESTS, askers[i].answered);
-	/* Far above what is needed (about a second), far below one lost wake-up per connection. */
-	assert_true(now_ms() - began_ms < 60000);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -116,8 +114,7 @@ static void test_full_queue_is_answered_before_any_work(void **state)
 	open_clients(first, 1, "/gate");
 	fixture_wait_count(&fixture.waiting, 1);
 	open_clients(queued, 2, "/gate");
-	fixture_wait_connections(3);
-	pause_ms(50);
+	fixture_wait_queued(2);
 	for (size_t i = 0; i < 20; i++) {
 		ask("GET", "/work", NULL, NULL, 503);
 		want_problem("unavailable");
@@ -133,21 +130,46 @@ static void test_full_queue_is_answered_before_any_work(void **state)
 	assert_int_equal(5, atomic_load(&fixture.handled));
 }
 
+/* Send the worker to the gate. On a busy machine the request itself may come to its turn too late;
+ * then it is answered and sent again. */
+static void occupy_worker(struct http_client *client)
+{
+	int64_t end_ms = now_ms() + PATIENCE_MS;
+	do {
+		open_clients(client, 1, "/gate");
+		struct pollfd answer = {.fd = client->fd, .events = POLLIN};
+		while (atomic_load(&fixture.waiting) == 0 && poll(&answer, 1, 5) == 0 &&
+			now_ms() < end_ms)
+			;
+		if (atomic_load(&fixture.waiting) > 0)
+			return;
+		http_client_release(client);
+	} while (now_ms() < end_ms);
+	fail_msg("the worker does not come to the gate");
+}
+
 static void test_what_waited_too_long_is_not_applied(void **state)
 {
 	(void)state;
+	enum { REQUEST_MS = 300 };
 	struct http_client first[1], late[4];
 	fixture_open((struct http_server_options){
-		.loop_count = 1, .worker_count = 1, .request_ms_max = 100});
-	open_clients(first, 1, "/gate");
-	fixture_wait_count(&fixture.waiting, 1);
+		.loop_count = 1, .worker_count = 1, .request_ms_max = REQUEST_MS});
+	occupy_worker(first);
 	open_clients(late, 4, "/work");
-	pause_ms(250);
+	fixture_wait_queued(4);
+	pause_ms(REQUEST_MS + 50);
 	fixture_open_gate();
 	want_all(first, 1, 200);
 	want_all(late, 4, 503);
 	assert_int_equal(1, atomic_load(&fixture.handled));
-	ask("GET", "/work", NULL, NULL, 200);
+	/* Others are applied again, unless the machine stands still for just as long. */
+	int64_t end_ms = now_ms() + PATIENCE_MS;
+	while (atomic_load(&fixture.handled) == 1 && now_ms() < end_ms)
+		assert_int_equal(HTTP_CLIENT_OK,
+			http_client_call(
+				&fixture.client, "GET", "/work", NULL, NULL, &fixture.reply));
+	assert_int_equal(200, fixture.reply.status);
 }
 
 static void test_clients_that_left_the_queue_are_skipped(void **state)
@@ -158,17 +180,23 @@ static void test_clients_that_left_the_queue_are_skipped(void **state)
 	open_clients(first, 1, "/gate");
 	fixture_wait_count(&fixture.waiting, 1);
 	open_clients(gone, 8, "/work");
-	pause_ms(50);
+	fixture_wait_queued(8);
 	for (size_t i = 0; i < 8; i++) {
 		if (i % 2)
 			http_client_abort(&gone[i]);
 		http_client_release(&gone[i]);
 	}
-	pause_ms(50);
+	/* A loop looks who has gone at the beginning of each round. In the one that answers this,
+	 * it may have looked too early; in the one that answers the next, it has seen them. */
+	for (size_t i = 0; i < 3; i++) {
+		ask("GET", "/plain", NULL, NULL, 200);
+		http_client_close(&fixture.client);
+	}
+	size_t handled = atomic_load(&fixture.handled);
 	fixture_open_gate();
 	want_all(first, 1, 200);
 	fixture_wait_connections(0);
-	assert_int_equal(1, atomic_load(&fixture.handled));
+	assert_int_equal(handled + 1, atomic_load(&fixture.handled));
 }
 
 /* libmicrohttpd never looks at a suspended connection. */
@@ -179,10 +207,8 @@ static void test_suspended_client_that_goes_is_noticed(void **state)
 	struct http_client gone[GONE];
 	fixture_open((struct http_server_options){.loop_count = 2, .worker_count = 1});
 	open_clients(gone, GONE, "/left");
-	fixture_wait_connections(GONE);
-	pause_ms(50);
+	fixture_wait_deferred(GONE);
 	assert_int_equal(0, atomic_load(&fixture.left));
-	int64_t began_ms = now_ms();
 	for (size_t i = 0; i < GONE; i++) {
 		if (i % 3 == 0)
 			http_client_abort(&gone[i]);
@@ -191,8 +217,8 @@ static void test_suspended_client_that_goes_is_noticed(void **state)
 		else
 			http_client_close(&gone[i]);
 	}
+	/* Nothing else would end them: no limit runs while a handler works. */
 	fixture_wait_count(&fixture.left, GONE);
-	assert_true(now_ms() - began_ms < 1000);
 	fixture_wait_connections(0);
 	for (size_t i = 0; i < GONE; i++)
 		http_client_release(&gone[i]);

@@ -115,6 +115,7 @@ struct http_exchange {
 	struct http_reply_head *heads; /* In the arena; NULL before the first. */
 	size_t head_count;
 	bool close;                     /* Close the connection after this reply. */
+	bool nothing;                   /* Close it instead of a reply. */
 	struct http_prepared *prepared; /* Whose bytes the reply borrows. */
 	struct http_stream *stream;     /* The reply is a stream of events. */
 	uint64_t stream_bytes;

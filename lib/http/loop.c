@@ -201,8 +201,9 @@ static int wait_ms(struct http_loop *loop)
  * left. What workers or handlers have is waited for, since it comes back by itself. */
 static bool loop_drain(struct http_loop *loop)
 {
+	/* The round may have begun long before it was told to stop. */
 	if (loop->stopped_ms == 0)
-		loop->stopped_ms = loop->now_ms;
+		loop->stopped_ms = http_now_ns() / 1000000;
 	bool late = loop->now_ms - loop->stopped_ms > loop->server->options.drain_ms_max;
 	for (enum http_phase phase = 0; phase < HTTP_PHASE_COUNT; phase++) {
 		bool idle = phase == HTTP_PHASE_IDLE || phase == HTTP_PHASE_HEAD;

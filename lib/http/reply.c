@@ -49,6 +49,11 @@ void http_reply_empty(struct http_exchange *exchange, unsigned status)
 	http_reply(exchange, status, NULL, (struct slice){0});
 }
 
+void http_reply_nothing(struct http_exchange *exchange)
+{
+	exchange->nothing = true;
+}
+
 static void reply_with_json(
 	struct http_exchange *exchange, unsigned status, const char *content_type, json_t *json)
 {
@@ -176,6 +181,8 @@ static void add_heads(struct http_exchange *exchange, struct MHD_Response *respo
 
 enum MHD_Result http_reply_send(struct http_exchange *exchange)
 {
+	if (exchange->nothing)
+		return MHD_NO; /* At which MHD ends the connection. */
 	if (exchange->status == 0) {
 		log_error("http.no_reply", LOG_TEXT("requestId", exchange->request_id));
 		http_reply_problem(exchange, &http_problem_internal, NULL);

@@ -1,5 +1,6 @@
 /* Reading a request: target, path, query, headers, body. Everything here runs before or within the
  * handler and replies with a problem as soon as something is wrong. */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -286,6 +287,18 @@ size_t http_worker(const struct http_exchange *exchange)
 const char *http_request_id(const struct http_exchange *exchange)
 {
 	return exchange->request_id;
+}
+
+struct slice http_peer(const struct http_exchange *exchange)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		exchange->connection->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	if (!info || !info->client_addr || info->client_addr->sa_family != AF_INET)
+		return (struct slice){0};
+	const struct sockaddr_in *address =
+		(const struct sockaddr_in *)(const void *)info->client_addr;
+	return (struct slice){
+		.data = (const char *)&address->sin_addr, .size = sizeof address->sin_addr};
 }
 
 struct slice http_parameter(const struct http_exchange *exchange, const char *name)

@@ -21,6 +21,7 @@
 #include "lib/http/exchange.h"
 #include "lib/metrics/metrics.h"
 
+struct http_health;
 struct http_server;
 
 struct http_server_options {
@@ -46,8 +47,9 @@ struct http_server_options {
 			       */
 	const char *tls_certificate; /* PEM files; both or neither. NULL: no TLS. */
 	const char *tls_key;
-	struct metrics *metrics; /* See server_metrics.h; must outlive the server. NULL: none. */
-	int access_log_fd;       /* 0: none, else a line per request is written to it. */
+	struct metrics *metrics;    /* See server_metrics.h; must outlive the server. NULL: none. */
+	struct http_health *health; /* See health.h; must outlive the server. NULL: none. */
+	int access_log_fd;          /* 0: none, else a line per request is written to it. */
 };
 
 enum { HTTP_CONNECTION_POOL_SIZE_MIN = 8192 };

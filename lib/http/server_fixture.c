@@ -1,6 +1,8 @@
 #include "lib/http/server_fixture.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "lib/base/clock.h"
@@ -33,6 +35,10 @@ void fixture_open(struct http_server_options options)
 	fixture = (struct server_fixture){0};
 	other.ending = other.gate_is_open = false;
 	memset(large, 'x', sizeof large);
+	int64_t *const limits_ms[] = {&options.head_ms_max, &options.body_ms_max,
+		&options.request_ms_max, &options.reply_ms_max, &options.idle_ms_max};
+	for (size_t i = 0; i < sizeof limits_ms / sizeof limits_ms[0]; i++)
+		*limits_ms[i] = *limits_ms[i] ? *limits_ms[i] : NEVER_MS;
 	options.routes = all_routes(&options.route_count);
 	options.context = &fixture;
 	if (http_server_open(&options, &fixture.server, &fault) != STATUS_OK)
@@ -84,7 +90,7 @@ size_t fixture_connections(void)
 
 void fixture_wait_connections(size_t count)
 {
-	int64_t end_ms = now_ms() + 5000;
+	int64_t end_ms = now_ms() + PATIENCE_MS;
 	while (fixture_connections() != count && now_ms() < end_ms)
 		pause_ms(1);
 	assert_int_equal(count, fixture_connections());
@@ -92,10 +98,34 @@ void fixture_wait_connections(size_t count)
 
 void fixture_wait_count(const atomic_size_t *counter, size_t value)
 {
-	int64_t end_ms = now_ms() + 5000;
+	int64_t end_ms = now_ms() + PATIENCE_MS;
 	while (atomic_load(counter) != value && now_ms() < end_ms)
 		pause_ms(1);
 	assert_int_equal(value, atomic_load(counter));
+}
+
+void fixture_wait_queued(size_t count)
+{
+	int64_t end_ms = now_ms() + PATIENCE_MS;
+	while (lane_depth(fixture.server->workers) != count && now_ms() < end_ms)
+		pause_ms(1);
+	assert_int_equal(count, lane_depth(fixture.server->workers));
+}
+
+static size_t deferred_count(void)
+{
+	pthread_mutex_lock(&other.mutex);
+	size_t count = other.count;
+	pthread_mutex_unlock(&other.mutex);
+	return count;
+}
+
+void fixture_wait_deferred(size_t count)
+{
+	int64_t end_ms = now_ms() + PATIENCE_MS;
+	while (deferred_count() != count && now_ms() < end_ms)
+		pause_ms(1);
+	assert_int_equal(count, deferred_count());
 }
 
 /* ---- Asking and checking ---- */
@@ -115,6 +145,21 @@ void send_raw(const char *text)
 {
 	assert_int_equal(HTTP_CLIENT_OK, http_client_connect(&fixture.client));
 	assert_int_equal(HTTP_CLIENT_OK, http_client_send_text(&fixture.client, text));
+}
+
+void want_continue(struct http_client *client)
+{
+	static const char wanted[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	char got[sizeof wanted] = "";
+	size_t size = 0;
+	while (size < sizeof wanted - 1) {
+		struct pollfd ready = {.fd = client->fd, .events = POLLIN};
+		assert_int_equal(1, poll(&ready, 1, PATIENCE_MS));
+		ssize_t more = recv(client->fd, got + size, sizeof wanted - 1 - size, 0);
+		assert_true(more > 0);
+		size += (size_t)more;
+	}
+	assert_string_equal(wanted, got);
 }
 
 void want(const char *method, int status)
@@ -159,9 +204,9 @@ void want_header(const char *name, const char *value)
 	assert_string_equal(value, found);
 }
 
-void want_closed(int64_t ms)
+void want_closed(void)
 {
-	assert_true(http_client_wait_closed(&fixture.client, ms));
+	assert_true(http_client_wait_closed(&fixture.client, PATIENCE_MS));
 	assert_int_equal(0, fixture.client.received_size);
 }
 

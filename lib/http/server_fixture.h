@@ -41,6 +41,10 @@ enum {
 	LARGE_SIZE = 16 << 20,
 };
 
+/* On a busy machine each step may be late by seconds. So what must happen is waited for as long as
+ * PATIENCE_MS, and what must not happen by itself is put off until NEVER_MS. */
+enum { PATIENCE_MS = 20000, NEVER_MS = 600000 };
+
 struct server_fixture {
 	struct http_server *server;
 	uint16_t port;
@@ -53,7 +57,8 @@ struct server_fixture {
 
 extern struct server_fixture fixture;
 
-/* Open the server; the options' routes are filled in, and what else is zero has its default. */
+/* Open the server; the options' routes are filled in, limits on clients and requests that are zero
+ * become NEVER_MS, and what else is zero has its default. */
 void fixture_open(struct http_server_options options);
 
 /* Opens the gate as well, so that the server can end. */
@@ -68,17 +73,29 @@ void fixture_end_server(void);
 size_t fixture_connections(void);
 size_t fixture_loop_connections(size_t index);
 
-/* Wait until the server has `count` connections; fails the test after 5 s. */
+/* Wait until the server has `count` connections; fails the test after PATIENCE_MS, as all waiting
+ * here does. */
 void fixture_wait_connections(size_t count);
 
-/* Wait until `counter` is `value`; fails the test after 5 s. */
+/* Wait until `counter` is `value`. */
 void fixture_wait_count(const atomic_size_t *counter, size_t value);
+
+/* Wait until `count` exchanges are in the workers' queue. */
+void fixture_wait_queued(size_t count);
+
+/* Wait until the other thread has `count` exchanges that were deferred. */
+void fixture_wait_deferred(size_t count);
 
 /* Ask on the fixture's client and want a reply of this status. */
 void ask(const char *method, const char *path, const char *headers, const char *body, int status);
 
 /* Send these bytes on a new connection of the fixture's client. */
 void send_raw(const char *text);
+
+/* Wait until the server has read the head of the request that this client has sent: a head with
+ * EXPECT_CONTINUE, to which it says 100. */
+#define EXPECT_CONTINUE "Expect: 100-continue\r\n"
+void want_continue(struct http_client *client);
 
 /* Receive a reply of this status. */
 void want(const char *method, int status);
@@ -91,8 +108,8 @@ void want_body(const char *text);
 /* The last reply's header has this value; NULL: it has no such header. */
 void want_header(const char *name, const char *value);
 
-/* The server ends the fixture's connection within `ms`, without saying anything more. */
-void want_closed(int64_t ms);
+/* The server ends the fixture's connection without saying anything more. */
+void want_closed(void);
 
 /* The server answers on a new connection: whatever happened before has not hurt it. */
 void want_alive(void);

@@ -72,7 +72,7 @@ static void call(const char *method, const char *path, int status)
  */
 static void want_line(const char *line)
 {
-	for (int64_t end_ms = now_ms() + 3000; now_ms() < end_ms; pause_ms(5)) {
+	for (int64_t end_ms = now_ms() + PATIENCE_MS; now_ms() < end_ms; pause_ms(5)) {
 		call("GET", "/metrics", 200);
 		const char *found = strstr(reply.body, line);
 		if (found && (found == reply.body || found[-1] == '\n') &&

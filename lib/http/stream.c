@@ -10,219 +10,14 @@
 #include "lib/http/stream_internal.h"
 
 enum {
-	BACKLOG_DEFAULT = 256,
-	RETRY_MS_DEFAULT = 2000,
 	/* What the kernel keeps for a reader that takes nothing. Left to itself it would take up to
 	 * 4 MB for each (tcp_wmem), and a reader would be conflated only long after it stalled. */
 	SEND_BUFFER_SIZE = 32 << 10,
 };
 
-struct http_stream {
-	struct http_exchange *exchange;
-	struct channel_side *side;
-	struct http_stream *previous, *next; /* Among the side's waiting or sending ones. */
-	struct http_message *first;          /* Sent before anything else. */
-	struct http_message *current;        /* What is being sent. */
-	size_t sent;                         /* Of the current message. */
-	uint64_t position;                   /* The number of the next message. */
-	int64_t began_ns;
-	struct MHD_Response *response; /* While it still has headers. Borrowed from MHD. */
-	bool waiting;                  /* Suspended, with nothing to send. */
-	bool keep_alive_due;
-	bool ending;
-};
-
-struct stream_list {
-	struct http_stream *first;
-};
-
-/* One loop's view of the channel; only that loop touches it. */
-struct channel_side {
-	struct http_channel *channel;
-	struct http_message **ring; /* Message number n stands at n % backlog. */
-	uint64_t head;              /* The number of the next message. */
-	struct stream_list waiting, sending;
-};
-
-struct http_channel {
-	struct http_server *server;
-	struct http_channel *next; /* Of the server's channels. */
-	struct http_channel_options options;
-	char epoch[17];
-	pthread_mutex_t mutex; /* Numbers and order of publications. */
-	uint64_t published;
-	atomic_size_t stream_count;
-	struct channel_side sides[]; /* One per loop. */
-};
-
-static bool event_format(struct buffer *buffer, const char *type, struct slice data);
 static struct http_message *stream_next(struct http_stream *stream);
 
-/* ---- Messages ---- */
-
-static struct http_message *message_new(struct slice bytes)
-{
-	struct http_message *message = malloc(sizeof *message + bytes.size);
-	if (!message)
-		return NULL;
-	atomic_init(&message->references, 1);
-	message->size = bytes.size;
-	memcpy(message->bytes, bytes.data, bytes.size);
-	return message;
-}
-
-static struct http_message *message_hold(struct http_message *message)
-{
-	atomic_fetch_add_explicit(&message->references, 1, memory_order_relaxed);
-	return message;
-}
-
-static void message_drop(struct http_message *message)
-{
-	if (message && atomic_fetch_sub(&message->references, 1) == 1)
-		free(message);
-}
-
-static bool event_format(struct buffer *buffer, const char *type, struct slice data)
-{
-	if (strpbrk(type, "\r\n"))
-		return false;
-	buffer_add_text(buffer, "event: ");
-	buffer_add_text(buffer, type);
-	struct slice line;
-	while (slice_split(&data, '\n', &line)) {
-		/* A carriage return would end the line as well. */
-		if (memchr(line.data, '\r', line.size))
-			return false;
-		buffer_add_text(buffer, "\ndata: ");
-		buffer_add(buffer, line.data, line.size);
-	}
-	buffer_add_text(buffer, "\n\n");
-	return !buffer->failed;
-}
-
-struct slice http_event_format(struct http_exchange *exchange, const char *type, struct slice data)
-{
-	struct buffer buffer;
-	struct slice event = {0};
-	buffer_init(&buffer, HTTP_EVENT_BYTES_MAX);
-	if (event_format(&buffer, type, data)) {
-		const char *copy = arena_copy(&exchange->arena, buffer_slice(&buffer));
-		event = (struct slice){.data = copy, .size = copy ? buffer.size : 0};
-	}
-	buffer_release(&buffer);
-	return event;
-}
-
-/* ---- Channels ---- */
-
-struct http_channel *http_channel_open(
-	struct http_server *server, const struct http_channel_options *options)
-{
-	size_t loops = server->options.loop_count;
-	struct http_channel *channel =
-		calloc(1, sizeof *channel + loops * sizeof(struct channel_side));
-	if (!channel)
-		return NULL;
-	channel->server = server;
-	channel->options = *options;
-	if (channel->options.backlog == 0)
-		channel->options.backlog = BACKLOG_DEFAULT;
-	if (channel->options.retry_ms == 0)
-		channel->options.retry_ms = RETRY_MS_DEFAULT;
-	assert(channel->options.backlog <= HTTP_CHANNEL_BACKLOG_MAX);
-	uint64_t epoch;
-	random_bytes(&epoch, sizeof epoch);
-	snprintf(channel->epoch, sizeof channel->epoch, "%016llx", (unsigned long long)epoch);
-	pthread_mutex_init(&channel->mutex, NULL);
-	bool good = true;
-	for (size_t i = 0; i < loops; i++) {
-		channel->sides[i].channel = channel;
-		channel->sides[i].ring =
-			calloc(channel->options.backlog, sizeof *channel->sides[i].ring);
-		good = good && channel->sides[i].ring;
-	}
-	if (!good) {
-		http_channel_free(channel);
-		return NULL;
-	}
-	pthread_mutex_lock(&server->mutex);
-	channel->next = server->channels;
-	server->channels = channel;
-	pthread_mutex_unlock(&server->mutex);
-	return channel;
-}
-
-void http_channel_free(struct http_channel *channel)
-{
-	for (size_t i = 0; i < channel->server->options.loop_count; i++) {
-		struct channel_side *side = &channel->sides[i];
-		for (size_t j = 0; side->ring && j < channel->options.backlog; j++)
-			message_drop(side->ring[j]);
-		free(side->ring);
-	}
-	pthread_mutex_destroy(&channel->mutex);
-	free(channel);
-}
-
-struct http_channel *http_channel_next(struct http_channel *channel)
-{
-	return channel->next;
-}
-
-size_t http_channel_stream_count(const struct http_channel *channel)
-{
-	return atomic_load(&channel->stream_count);
-}
-
-/* Give every loop a notice. All or none, so that the loops' numbers stay the same. */
-static enum status channel_send(struct http_channel *channel, struct http_message *message)
-{
-	size_t loops = channel->server->options.loop_count, made = 0;
-	struct http_notice *notices = NULL;
-	for (; made < loops; made++) {
-		struct http_notice *notice = malloc(sizeof *notice);
-		if (!notice)
-			break;
-		*notice = (struct http_notice){
-			.next = notices, .channel = channel, .message = message_hold(message)};
-		notices = notice;
-	}
-	bool all = made == loops;
-	for (size_t i = 0; notices; i++) {
-		struct http_notice *notice = notices;
-		notices = notice->next;
-		if (all) {
-			http_loop_notify(&channel->server->loops[i], notice);
-		} else {
-			message_drop(notice->message);
-			free(notice);
-		}
-	}
-	return all ? STATUS_OK : STATUS_UNAVAILABLE;
-}
-
-enum status http_channel_publish(struct http_channel *channel, const char *type, struct slice data)
-{
-	struct buffer buffer;
-	buffer_init(&buffer, HTTP_EVENT_BYTES_MAX);
-	pthread_mutex_lock(&channel->mutex);
-	buffer_add_format(
-		&buffer, "id: %s-%llu\n", channel->epoch, (unsigned long long)channel->published);
-	enum status status = STATUS_REFUSED;
-	if (event_format(&buffer, type, data)) {
-		struct http_message *message = message_new(buffer_slice(&buffer));
-		status = message ? channel_send(channel, message) : STATUS_UNAVAILABLE;
-		channel->published += status == STATUS_OK;
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not count references. */
-		message_drop(message);
-	}
-	pthread_mutex_unlock(&channel->mutex);
-	buffer_release(&buffer);
-	return status;
-}
-
-/* ---- A loop's side ---- */
+/* ---- Lists and ring ---- */
 
 static void list_add(struct stream_list *list, struct http_stream *stream)
 {
@@ -243,7 +38,7 @@ static void list_remove(struct stream_list *list, struct http_stream *stream)
 		stream->next->previous = stream->previous;
 }
 
-static void stream_wake(struct http_stream *stream)
+void http_stream_wake(struct http_stream *stream)
 {
 	if (!stream->waiting)
 		return;
@@ -252,18 +47,6 @@ static void stream_wake(struct http_stream *stream)
 	list_add(&stream->side->sending, stream);
 	http_connection_enter(stream->exchange->connection, HTTP_PHASE_STREAM_SENDING);
 	MHD_resume_connection(stream->exchange->connection->mhd);
-}
-
-void http_channel_deliver(struct http_loop *loop, struct http_notice *notice)
-{
-	struct http_channel *channel = notice->channel;
-	struct channel_side *side = &channel->sides[loop->index];
-	struct http_message **place = &side->ring[side->head++ % channel->options.backlog];
-	message_drop(*place);
-	*place = notice->message;
-	free(notice);
-	while (side->waiting.first)
-		stream_wake(side->waiting.first);
 }
 
 /* The oldest message that the ring still has. */
@@ -295,7 +78,7 @@ static struct http_message *reset_message(const struct channel_side *side)
 		side->channel->epoch, (unsigned long long)(side->head - 1));
 	/* Before the first message there is no id to give; the next one will have it. */
 	const char *begin = side->head > 0 ? text : strchr(text, '\n') + 1;
-	return message_new(
+	return http_message_new(
 		(struct slice){.data = begin, .size = (size_t)size - (size_t)(begin - text)});
 }
 
@@ -314,10 +97,11 @@ static struct http_message *first_message(
 	struct http_message *reset = missed ? reset_message(side) : NULL;
 	if (reset)
 		buffer_add(&buffer, reset->bytes, reset->size);
-	message_drop(reset);
+	http_message_drop(reset);
 	buffer_add(&buffer, own.data, own.size);
-	struct http_message *first =
-		buffer.failed || (missed && !reset) ? NULL : message_new(buffer_slice(&buffer));
+	struct http_message *first = buffer.failed || (missed && !reset)
+		? NULL
+		: http_message_new(buffer_slice(&buffer));
 	buffer_release(&buffer);
 	return first;
 }
@@ -331,31 +115,48 @@ static void watch_peer(const struct http_exchange *exchange)
 	setsockopt(exchange->connection->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
-void http_stream_begin(
-	struct http_exchange *exchange, struct http_channel *channel, struct slice first)
+static const struct http_problem too_many_streams = {
+	429, "too-many-streams", "This is followed by as many streams as may be"};
+
+/* Where the stream goes on, and whether its client has missed something. */
+static bool stream_place(struct http_stream *stream)
+{
+	struct channel_side *side = stream->side;
+	struct slice last_event_id;
+	bool returns = http_header(stream->exchange, "Last-Event-ID", &last_event_id);
+	bool resumes = returns && resume_position(side, last_event_id, &stream->position);
+	bool latest = side->channel->options.delivery == HTTP_DELIVER_LATEST;
+	/* Who has the latest needs it no second time. */
+	if (!resumes)
+		stream->position = latest && side->head > 0 ? side->head - 1 : side->head;
+	return returns && !resumes;
+}
+
+/* Make the stream and what goes out first. NULL when memory is short. */
+static struct http_stream *stream_new(struct http_exchange *exchange, struct channel_side *side,
+	struct slice key, struct slice first)
+{
+	struct http_stream *stream = calloc(1, sizeof *stream);
+	if (!stream)
+		return NULL;
+	*stream =
+		(struct http_stream){.exchange = exchange, .side = side, .began_ns = http_now_ns()};
+	bool missed = stream_place(stream);
+	stream->first = first_message(side, missed, first);
+	if (stream->first && (key.size == 0 || http_keyed_begin(stream, key)))
+		return stream;
+	http_message_drop(stream->first);
+	free(stream);
+	return NULL;
+}
+
+static void stream_begin(struct http_exchange *exchange, struct http_channel *channel,
+	struct slice key, struct slice first)
 {
 	struct channel_side *side = &channel->sides[exchange->loop->index];
-	struct http_stream *stream = calloc(1, sizeof *stream);
-	struct slice last_event_id;
 	assert(exchange->owner == HTTP_OWNED_BY_LOOP && exchange->method == HTTP_GET);
+	struct http_stream *stream = stream_new(exchange, side, key, first);
 	if (!stream) {
-		http_reply_problem(exchange, &http_problem_unavailable, "Memory is short.");
-		return;
-	}
-	*stream = (struct http_stream){.exchange = exchange,
-		.side = side,
-		.position = side->head,
-		.began_ns = http_now_ns()};
-	bool missed = http_header(exchange, "Last-Event-ID", &last_event_id) &&
-		!resume_position(side, last_event_id, &stream->position);
-	if (missed)
-		stream->position = side->head;
-	if (channel->options.delivery == HTTP_DELIVER_LATEST && stream->position == side->head &&
-		side->head > 0)
-		stream->position = side->head - 1;
-	stream->first = first_message(side, missed, first);
-	if (!stream->first) {
-		free(stream);
 		http_reply_problem(exchange, &http_problem_unavailable, "Memory is short.");
 		return;
 	}
@@ -365,6 +166,25 @@ void http_stream_begin(
 	http_reply_empty(exchange, 200);
 	exchange->stream = stream;
 	watch_peer(exchange);
+}
+
+void http_stream_begin(
+	struct http_exchange *exchange, struct http_channel *channel, struct slice first)
+{
+	stream_begin(exchange, channel, (struct slice){0}, first);
+}
+
+void http_stream_begin_keyed(struct http_exchange *exchange, struct http_channel *channel,
+	struct slice key, struct slice first)
+{
+	const struct channel_side *side = &channel->sides[exchange->loop->index];
+	if (key.size == 0 || key.size > HTTP_STREAM_KEY_SIZE_MAX)
+		http_reply_problem(exchange, &http_problem_bad_request,
+			"What is followed has a name of 1 to %d bytes.", HTTP_STREAM_KEY_SIZE_MAX);
+	else if (http_keys_count(side, key) >= HTTP_STREAMS_PER_KEY_MAX)
+		http_reply_problem(exchange, &too_many_streams, NULL);
+	else
+		stream_begin(exchange, channel, key, first);
 }
 
 /* The next message, with a reference for the stream; NULL when there is none. */
@@ -385,12 +205,15 @@ static struct http_message *stream_next(struct http_stream *stream)
 		stream->position = side->head;
 		return reset_message(side);
 	}
+	message = http_keyed_next(stream);
+	if (message || stream->ending)
+		return message;
 	if (stream->position < side->head)
-		return message_hold(side->ring[stream->position++ % backlog]);
+		return http_message_hold(side->ring[stream->position++ % backlog]);
 	if (!stream->keep_alive_due)
 		return NULL;
 	stream->keep_alive_due = false;
-	return message_new(slice_of(comment));
+	return http_message_new(slice_of(comment));
 }
 
 static enum MHD_Result take_header(
@@ -431,10 +254,10 @@ static ssize_t stream_read(void *context, uint64_t offset, char *to, size_t size
 		size_t left = stream->current->size - stream->sent;
 		size_t part = left < size_max - size ? left : size_max - size;
 		memcpy(to + size, stream->current->bytes + stream->sent, part);
-		stream->sent += part;
+		stream->sent += (uint32_t)part;
 		size += part;
 		if (stream->sent == stream->current->size) {
-			message_drop(stream->current);
+			http_message_drop(stream->current);
 			stream->current = NULL;
 		}
 	}
@@ -471,13 +294,13 @@ struct MHD_Response *http_stream_response(struct http_exchange *exchange)
 void http_stream_keep_alive(struct http_stream *stream)
 {
 	stream->keep_alive_due = true;
-	stream_wake(stream);
+	http_stream_wake(stream);
 }
 
 void http_stream_end(struct http_stream *stream)
 {
 	stream->ending = true;
-	stream_wake(stream);
+	http_stream_wake(stream);
 }
 
 void http_stream_free(struct http_stream *stream)
@@ -490,7 +313,8 @@ void http_stream_free(struct http_stream *stream)
 	atomic_fetch_sub(&stream->side->channel->stream_count, 1);
 	http_metrics_streams(stream->exchange->server, -1);
 	list_remove(stream->waiting ? &stream->side->waiting : &stream->side->sending, stream);
-	message_drop(stream->first);
-	message_drop(stream->current);
+	http_keyed_end(stream);
+	http_message_drop(stream->first);
+	http_message_drop(stream->current);
 	free(stream);
 }

@@ -56,6 +56,7 @@ struct postgres;
 struct postgres_options {
 	const char *url; /* What libpq takes: "postgresql://…" or "host=… port=…". */
 	const char *application_name; /* As pg_stat_activity shows it. */
+	const char *settings;         /* Of each session, as "-c name=value -c …"; may be NULL. */
 	struct clock *clock;          /* Whose monotonic time the deadlines are in. */
 	int64_t connect_ms_max;       /* For connecting, all attempts together. */
 	int64_t call_ms_max; /* For one call; the server stops a statement at 9/10 of it. */

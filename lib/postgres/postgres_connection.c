@@ -47,7 +47,8 @@ static char *url_settings(const char *url)
 /* The session's settings. They let the server end a statement a little before we lose patience, so
  * that its answer is "cancelled" and not silence; notice within a second that we have gone; and end
  * a transaction whose owner has vanished without a word. What the URL says comes later and wins. */
-static char *make_settings(const struct postgres *pg, int64_t lock_ms_max)
+static char *make_settings(
+	const struct postgres *pg, const struct postgres_options *options, int64_t lock_ms_max)
 {
 	char *settings = NULL;
 	char *from_url = url_settings(pg->url);
@@ -58,8 +59,9 @@ static char *make_settings(const struct postgres *pg, int64_t lock_ms_max)
 	int size = asprintf(&settings,
 		"-c statement_timeout=%" PRId64 " -c lock_timeout=%" PRId64
 		" -c idle_in_transaction_session_timeout=%" PRId64
-		" -c client_connection_check_interval=%d %s",
-		pg->call_ms_max * 9 / 10, lock_ms_max, idle_ms, CLIENT_CHECK_MS, from_url);
+		" -c client_connection_check_interval=%d %s %s",
+		pg->call_ms_max * 9 / 10, lock_ms_max, idle_ms, CLIENT_CHECK_MS,
+		options->settings != NULL ? options->settings : "", from_url);
 	free(from_url);
 	return size < 0 ? NULL : settings;
 }
@@ -91,7 +93,8 @@ struct postgres *postgres_open(const struct postgres_options *options)
 		postgres_close(pg);
 		return NULL;
 	}
-	pg->settings = make_settings(pg, ms_or_default(options->lock_ms_max, pg->call_ms_max / 2));
+	pg->settings = make_settings(
+		pg, options, ms_or_default(options->lock_ms_max, pg->call_ms_max / 2));
 	return pg;
 }
 

@@ -9,9 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/testkit/process.h"
-
-enum { URL_SIZE = 400, PATIENCE_MS = 10000, SLACK_MS = 1500 };
+/* What must happen is waited for as long as PATIENCE_MS, since the machine may be busy; what ends
+ * within HASTE_MS was not waited for. */
+enum { URL_SIZE = 400, PATIENCE_MS = 20000, HASTE_MS = TEST_CALL_MS_MAX / 2 };
 
 static struct postgres *other;
 
@@ -48,7 +48,7 @@ static int64_t backend_of(struct postgres *from)
 static void terminate(int64_t backend)
 {
 	static const struct postgres_statement end = {
-		.name = "terminate", .sql = "select pg_terminate_backend($1::integer, 5000)"};
+		.name = "terminate", .sql = "select pg_terminate_backend($1::integer, 20000)"};
 	assert_status(other, STATUS_OK,
 		postgres_execute(other, &end,
 			POSTGRES_PARAMETERS(postgres_integer((int32_t)backend)), NULL));
@@ -91,46 +91,53 @@ static void what_cannot_work_is_refused_at_once(void **state)
 {
 	(void)state;
 	char url[URL_SIZE];
-	int64_t start_ms = now_ms();
 	const char *address = strchr(fixture.url, '@');
 	assert_non_null(address);
 	(void)snprintf(url, sizeof url, "postgresql://onsale:sesame%s", address);
-	assert_int_equal(STATUS_REFUSED, try_url(url, PATIENCE_MS));
+	int64_t start_ms = now_ms();
+	assert_int_equal(STATUS_REFUSED, try_url(url, TEST_CALL_MS_MAX));
 	(void)snprintf(url, sizeof url, "%s_not", fixture.url);
-	assert_int_equal(STATUS_REFUSED, try_url(url, PATIENCE_MS));
-	assert_int_equal(STATUS_REFUSED, try_url("postgresql://a:sesame@[::1/x", PATIENCE_MS));
-	assert_int_equal(STATUS_REFUSED, try_url("sesame", PATIENCE_MS));
-	assert_true(now_ms() - start_ms < PATIENCE_MS / 2);
+	assert_int_equal(STATUS_REFUSED, try_url(url, TEST_CALL_MS_MAX));
+	assert_int_equal(STATUS_REFUSED, try_url("postgresql://a:sesame@[::1/x", TEST_CALL_MS_MAX));
+	assert_int_equal(STATUS_REFUSED, try_url("sesame", TEST_CALL_MS_MAX));
+	assert_true(now_ms() - start_ms < HASTE_MS);
+}
+
+/* A socket with a port of its own, and the URL of a database on it. */
+static int bound_socket(char url[URL_SIZE])
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(0, bind(fd, (struct sockaddr *)&address, size));
+	assert_int_equal(0, getsockname(fd, (struct sockaddr *)&address, &size));
+	(void)snprintf(url, URL_SIZE, "postgresql://onsale:sesame@127.0.0.1:%u/onsale",
+		ntohs(address.sin_port));
+	return fd;
 }
 
 static void nobody_there_ends_at_the_deadline(void **state)
 {
 	(void)state;
 	char url[URL_SIZE];
+	int nobody = bound_socket(url);
 	int64_t start_ms = now_ms();
-	(void)snprintf(url, sizeof url, "postgresql://onsale:sesame@127.0.0.1:%u/onsale",
-		process_free_port());
 	assert_int_equal(STATUS_UNAVAILABLE, try_url(url, 300));
 	assert_true(now_ms() - start_ms >= 600); /* Connecting, then the call. */
-	assert_true(now_ms() - start_ms < 600 + SLACK_MS);
+	assert_true(now_ms() - start_ms < HASTE_MS);
+	(void)close(nobody);
 }
 
 static void silent_listener_ends_at_the_deadline(void **state)
 {
 	(void)state;
 	char url[URL_SIZE];
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof address;
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(0, bind(listener, (struct sockaddr *)&address, size));
+	int listener = bound_socket(url);
 	assert_int_equal(0, listen(listener, 8));
-	assert_int_equal(0, getsockname(listener, (struct sockaddr *)&address, &size));
 	int64_t start_ms = now_ms();
-	(void)snprintf(url, sizeof url, "postgresql://onsale:sesame@127.0.0.1:%u/onsale",
-		ntohs(address.sin_port));
 	assert_int_equal(STATUS_UNAVAILABLE, try_url(url, 300));
-	assert_true(now_ms() - start_ms < 600 + SLACK_MS);
+	assert_true(now_ms() - start_ms < HASTE_MS);
 	(void)close(listener);
 }
 
@@ -152,12 +159,34 @@ static void settings_of_the_url_win(void **state)
 
 /* --- Silence --- */
 
+/* Run a harmless script until it succeeds: on a busy machine a hasty call may be late by itself. */
+static void run_soon(struct postgres *hasty, const char *sql)
+{
+	enum status status;
+	int64_t end_ms = now_ms() + PATIENCE_MS;
+	do
+		status = postgres_run_script(hasty, sql);
+	while (status != STATUS_OK && now_ms() < end_ms);
+	assert_status(hasty, STATUS_OK, status);
+}
+
 /* The server's own time-out would be sooner than ours, so it is turned off. */
 static struct postgres *open_patient_server(int64_t call_ms_max)
 {
-	struct postgres *opened = test_open(call_ms_max);
-	assert_status(opened, STATUS_OK, postgres_run_script(opened, "set statement_timeout = 0"));
+	char url[URL_SIZE];
+	(void)snprintf(url, sizeof url, "%s?options=-c%%20statement_timeout%%3D0", fixture.url);
+	struct postgres *opened = postgres_open(&(struct postgres_options){
+		.url = url, .connect_ms_max = TEST_CALL_MS_MAX, .call_ms_max = call_ms_max});
+	assert_non_null(opened);
+	run_soon(opened, "select 1");
 	return opened;
+}
+
+static void begin_soon(struct postgres *hasty)
+{
+	int64_t end_ms = now_ms() + PATIENCE_MS;
+	while (postgres_begin(hasty, POSTGRES_READ_COMMITTED) != STATUS_OK)
+		assert_true(now_ms() < end_ms);
 }
 
 static const struct postgres_statement sleep_and_mark = {
@@ -182,10 +211,11 @@ static void deadline_ends_a_call(void **state)
 			postgres_execute(hasty, cases[i].statement, POSTGRES_NO_PARAMETERS, NULL));
 		assert_int_equal(POSTGRES_CONNECTION, postgres_error(hasty)->class);
 		assert_true(now_ms() - start_ms >= 300);
-		assert_true(now_ms() - start_ms < 300 + SLACK_MS);
+		assert_true(now_ms() - start_ms < HASTE_MS);
 		/* The next call has a connection again, and the server lets go of the old one. */
-		assert_int_equal(0, mark_count(hasty));
+		run_soon(hasty, "select 1");
 		wait_sleeping(0);
+		assert_int_equal(0, mark_count(pg));
 		postgres_close(hasty);
 	}
 }
@@ -194,11 +224,12 @@ static void deadline_within_a_transaction_applies_nothing(void **state)
 {
 	(void)state;
 	struct postgres *hasty = open_patient_server(300);
-	assert_status(hasty, STATUS_OK, postgres_begin(hasty, POSTGRES_READ_COMMITTED));
+	begin_soon(hasty);
 	assert_status(hasty, STATUS_UNAVAILABLE,
 		postgres_execute(hasty, &sleep_and_mark, POSTGRES_NO_PARAMETERS, NULL));
 	assert_status(hasty, STATUS_UNAVAILABLE, postgres_commit(hasty));
-	assert_int_equal(0, mark_count(hasty));
+	wait_sleeping(0);
+	assert_int_equal(0, mark_count(pg));
 	postgres_close(hasty);
 }
 
@@ -306,25 +337,38 @@ static void loss_during_a_statement_is_unknown(void **state)
 	assert_int_equal(0, mark_count(pg));
 }
 
+struct only {
+	int attempts;
+	enum status status; /* Of the last attempt's work, before its commit. */
+};
+
 static enum status never_again(struct postgres *to, void *context)
 {
-	int *attempts = context;
-	++*attempts;
-	assert_status(to, STATUS_OK, postgres_run_script(to, "insert into marks values ('once')"));
-	return STATUS_OK;
+	struct only *only = context;
+	only->attempts++;
+	only->status = postgres_run_script(to, "insert into marks values ('once')");
+	return only->status;
 }
 
+/* The commit takes a minute and the call less. On a busy machine it may be over before it has come
+ * as far as the commit; then it gets more time. */
 static void unknown_is_never_tried_again(void **state)
 {
 	(void)state;
-	int attempts = 0;
-	struct postgres_transaction transaction = {.work = never_again, .context = &attempts};
-	struct postgres *hasty = open_patient_server(400);
+	struct only only = {.status = STATUS_UNAVAILABLE};
+	struct postgres_transaction transaction = {.work = never_again, .context = &only};
 	assert_script("create constraint trigger dozes after insert on marks deferrable initially "
 		      "deferred for each row execute function doze()");
-	assert_status(hasty, STATUS_UNKNOWN, postgres_transact(hasty, &transaction));
-	assert_int_equal(1, attempts);
-	postgres_close(hasty);
+	for (int64_t ms = 400; only.status != STATUS_OK && ms < PATIENCE_MS; ms *= 2) {
+		struct postgres *hasty = open_patient_server(ms);
+		only.attempts = 0;
+		enum status status = postgres_transact(hasty, &transaction);
+		if (only.status == STATUS_OK)
+			assert_status(hasty, STATUS_UNKNOWN, status);
+		postgres_close(hasty);
+	}
+	assert_int_equal(STATUS_OK, only.status);
+	assert_int_equal(1, only.attempts);
 	wait_sleeping(0);
 	assert_script("drop trigger dozes on marks");
 }
@@ -337,12 +381,21 @@ static void server_stops_and_starts_between_calls(void **state)
 	assert_int_equal(1, mark_count(pg));
 }
 
+/* It does not wait for a server that has gone as long as the others here. */
+static struct postgres *open_hasty(int64_t ms_max)
+{
+	struct postgres *opened = postgres_open(&(struct postgres_options){
+		.url = fixture.url, .connect_ms_max = ms_max, .call_ms_max = ms_max});
+	assert_non_null(opened);
+	run_soon(opened, "select 1");
+	return opened;
+}
+
 static void server_that_is_down_comes_back(void **state)
 {
 	(void)state;
-	struct postgres *hasty = test_open(400);
-	assert_int_equal(0, mark_count(hasty));
-	assert_status(hasty, STATUS_OK, postgres_begin(hasty, POSTGRES_READ_COMMITTED));
+	struct postgres *hasty = open_hasty(400);
+	begin_soon(hasty);
 	assert_int_equal(STATUS_OK, postgres_fixture_halt(&fixture));
 	assert_status(hasty, STATUS_UNAVAILABLE, postgres_commit(hasty));
 	for (int i = 0; i < 2; i++)
@@ -350,9 +403,8 @@ static void server_that_is_down_comes_back(void **state)
 			postgres_run_script(hasty, "insert into marks values ('never')"));
 	assert_status(hasty, STATUS_UNAVAILABLE, postgres_begin(hasty, POSTGRES_READ_COMMITTED));
 	assert_int_equal(STATUS_OK, postgres_fixture_start_again(&fixture));
-	assert_status(
-		hasty, STATUS_OK, postgres_run_script(hasty, "insert into marks values ('back')"));
-	assert_int_equal(1, mark_count(hasty));
+	run_soon(hasty, "select 1");
+	assert_int_equal(0, mark_count(pg));
 	postgres_close(hasty);
 }
 

@@ -96,7 +96,7 @@ static void lock_is_waited_for_only_so_long(void **state)
 {
 	(void)state;
 	struct postgres *hasty = postgres_open(&(struct postgres_options){
-		.url = fixture.url, .call_ms_max = 5000, .lock_ms_max = 50});
+		.url = fixture.url, .call_ms_max = TEST_CALL_MS_MAX, .lock_ms_max = 50});
 	assert_ok(postgres_begin(pg, POSTGRES_READ_COMMITTED));
 	assert_ok(add_to(pg, 1, 5));
 	assert_status(hasty, STATUS_UNAVAILABLE, add_to(hasty, 1, 5));

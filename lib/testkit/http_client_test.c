@@ -216,7 +216,7 @@ static void a_call_connects_again_when_the_idle_connection_was_ended(void **stat
 	play("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", NULL,
 		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2");
 	assert_int_equal(HTTP_CLIENT_OK, get("GET"));
-	assert_true(http_client_wait_closed(&client, 5000));
+	assert_true(http_client_wait_closed(&client, 20000));
 	assert_int_equal(HTTP_CLIENT_OK, get("GET"));
 	assert_string_equal("2", reply.body);
 }
@@ -289,13 +289,21 @@ static void silence_times_out(void **state)
 static void nobody_there_is_unreachable(void **state)
 {
 	(void)state;
-	client.port = process_free_port();
+	/* Bound and not listening: nobody else can have this port meanwhile. */
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t size = sizeof address;
+	int closed = socket(AF_INET, SOCK_STREAM, 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(0, bind(closed, (struct sockaddr *)&address, size));
+	assert_int_equal(0, getsockname(closed, (struct sockaddr *)&address, &size));
+	client.port = ntohs(address.sin_port);
 	assert_int_equal(HTTP_CLIENT_UNREACHABLE, get("GET"));
 	assert_int_equal(HTTP_CLIENT_UNREACHABLE, http_client_reconnect(&client, 30));
 	client.port = server.port;
-	assert_int_equal(HTTP_CLIENT_OK, http_client_reconnect(&client, 1000));
+	assert_int_equal(HTTP_CLIENT_OK, http_client_reconnect(&client, 20000));
 	http_client_abort(&client);
 	assert_int_equal(-1, client.fd);
+	close(closed);
 }
 
 static void slow_sending_reaches_the_server(void **state)
@@ -307,7 +315,7 @@ static void slow_sending_reaches_the_server(void **state)
 		HTTP_CLIENT_OK, http_client_send_slowly(&client, "GET / HTTP/1.1\r\n\r\n", 1));
 	assert_int_equal(HTTP_CLIENT_OK, http_client_receive(&client, "GET", &reply));
 	assert_string_equal("GET / HTTP/1.1\r\n\r\n", server.requests[0][0]);
-	assert_true(http_client_wait_closed(&client, 5000));
+	assert_true(http_client_wait_closed(&client, 20000));
 }
 
 static void slow_sending_notices_an_early_end(void **state)

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 20000 };
 
 static struct process process;
 
@@ -106,7 +106,7 @@ static void ends_by_signal_are_told(void **state)
 /* Whether no process of this number is left; it is waited for, since killing takes a moment. */
 static bool is_gone(pid_t pid)
 {
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < PATIENCE_MS / 5; i++) {
 		char path[64];
 		char text[256] = "";
 		snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
