@@ -197,7 +197,7 @@ enum { THREADS = 4, ROUNDS = 2000 };
 struct signer {
 	pthread_t thread;
 	const struct keyring *keyring;
-	char message[8]; /* Each thread signs its own. */
+	char message[16]; /* Each thread signs its own. */
 	int wrong_count;
 };
 

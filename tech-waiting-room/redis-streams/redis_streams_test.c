@@ -132,7 +132,7 @@ static void test_a_batch_larger_than_a_block(void **state)
 	struct join_request requests[PEOPLE] = {0};
 	struct join_result results[PEOPLE];
 	struct admission called[PEOPLE];
-	char names[PEOPLE][8];
+	char names[PEOPLE][16];
 	(void)state;
 	for (int i = 0; i < PEOPLE; i++) {
 		snprintf(names[i], sizeof names[i], "p%d", i);
