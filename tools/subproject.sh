@@ -145,7 +145,7 @@ make_secret()
 			mkdir -p "$work/secrets"
 			case $kind in
 			token) random_text 32 ;;
-			keys) printf 'k%s:%s' "$(date +%Y%m%d)" "$(random_base64 32)" ;;
+			keys) printf 'k%s:%s' "$(date +%y%m%d)" "$(random_base64 32)" ;;
 			*) die "there is no kind of secret '$kind'" ;;
 			esac >"$file.new"
 			mv "$file.new" "$file"

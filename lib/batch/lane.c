@@ -137,6 +137,13 @@ size_t lane_depth(struct lane *lane)
 	return depth;
 }
 
+void lane_tick_by(struct lane *lane, int64_t ms)
+{
+	assert(lane->options.ops->tick);
+	if (ms < lane->tick_ms)
+		lane->tick_ms = ms;
+}
+
 void lane_stop(struct lane *lane)
 {
 	pthread_mutex_lock(&lane->mutex);

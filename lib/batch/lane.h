@@ -107,6 +107,10 @@ __attribute__((warn_unused_result)) enum status lane_submit(
 /* How many items wait, without those in flight. Any thread; old as soon as it is told. */
 size_t lane_depth(struct lane *lane);
 
+/* Have the next tick no later than at `ms` (monotonic), since what was just applied makes something
+ * due. Only from within apply or late of a lane that has a tick. */
+void lane_tick_by(struct lane *lane, int64_t ms);
+
 /* Refuse new items from now on, and return when everything that was queued has been handed over and
  * the threads have ended. Submitting stays allowed, and is refused. One thread, not the lane's own;
  * again does nothing. */

@@ -19,6 +19,7 @@ static struct {
 	size_t count, count_max;
 	size_t early; /* Ticks before their time. */
 	bool is_gated;
+	bool is_asked_for; /* By each batch, for at once. */
 } ticks;
 
 static int set_up(void **state)
@@ -50,7 +51,10 @@ static int64_t tick(void *context, int64_t now_ms)
 
 static void apply(void *context, size_t thread, struct lane_item *const items[], size_t count)
 {
+	struct fixture *fixture = context;
 	fixture_ops.apply(context, thread, items, count);
+	if (ticks.is_asked_for)
+		lane_tick_by(fixture->lane, ticks.next_ms = 0);
 }
 
 static void late(void *context, struct lane_item *const items[], size_t count)
@@ -136,6 +140,22 @@ static void time_that_stands_still_gives_no_ticks(void **state)
 	fixture_assert_trace(fixture, "T A0 A1 A2");
 }
 
+/* What is applied may make something due long before the tick that was asked for; what it asks for
+ * later than that changes nothing. */
+static void a_batch_asks_for_a_tick(void **state)
+{
+	struct fixture *fixture = *state;
+	ticks.period_ms = 1000000;
+	ticks.is_asked_for = true;
+	fixture_open(fixture, (struct lane_options){.ops = &ops, .queue_max = 8, .batch_max = 1});
+	fixture_submit_range(fixture, 0, 1);
+	fixture_open_gate(fixture);
+	fixture_wait_entered(fixture, 2);
+	lane_stop(fixture->lane);
+	const char *expected = "T A0 T A1";
+	assert_memory_equal(expected, fixture->trace, strlen(expected));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, fixture_tear_down)
@@ -144,6 +164,7 @@ int main(void)
 		TEST(a_busy_lane_ticks_when_due),
 		TEST(neither_ticks_nor_batches_starve),
 		TEST(time_that_stands_still_gives_no_ticks),
+		TEST(a_batch_asks_for_a_tick),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

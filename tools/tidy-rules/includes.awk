@@ -51,8 +51,8 @@ function say(message)
 
 function is_adapter(part)
 {
-	# A family's schema belongs to all of it.
-	return part ~ /^tech-[^\/]*\// && part !~ /\/schema$/
+	# A family's schema and its page belong to all of it.
+	return part ~ /^tech-[^\/]*\// && part !~ /\/(schema|web)$/
 }
 
 function check_lib(from, to)
@@ -81,7 +81,7 @@ function check_family(from, to)
 			say("a family's header must not know " to)
 	} else if (is_adapter(to) && !may_name_adapters())
 		say("a family must not name the adapter " to)
-	else if (to !~ /^(lib|tech-)/)
+	else if (to !~ /^(lib|tech-)/ && !(to == "bench" && is_proof(FILENAME)))
 		say("a family must not know " to)
 }
 
@@ -97,7 +97,7 @@ function check_adapter(from, to)
 	if (is_adapter(to)) {
 		if (!may_name_adapters())
 			say("an adapter must not name another, " to)
-	} else if (to !~ /^tech-/)
+	} else if (to !~ /^tech-/ && !(to == "bench" && is_proof(FILENAME)))
 		say("an adapter must not know " to)
 }
 
