@@ -118,8 +118,8 @@ local function take_from_queue(id)
 	redis.call('XDEL', KEYS[2], id)
 end
 
--- The entry at the head of the queue, without taking it: {place, person, id}. Entries that are none of
--- ours are taken and thrown away.
+-- The entry at the head of the queue, without taking it: {place, person, id}. Entries that are
+-- none of ours are taken and thrown away.
 local function head_of_queue()
 	for _ = 1, SKIP_MAX do
 		local entry = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]

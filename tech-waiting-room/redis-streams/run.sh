@@ -17,15 +17,17 @@ first_curl='curl -s "$BASE/events/demo/waiting-room" | jq'
 
 serve()
 {
-	exec "$build/tech-waiting-room/redis-streams/redis-streams-server" \
+	exec "$build/tech-waiting-room/redis-streams/redis-streams-server" >/dev/null \
 		2>>"$run_folder/server.log"
 }
 
 # A room to look at: ten people at a time, one every two seconds.
 load_demo()
 {
+	local token=${ADMIN_TOKEN:-}
+	[[ -n $token ]] || token=$(<"$ADMIN_TOKEN_FILE")
 	curl -sf -o /dev/null -X PUT "$BASE/events/demo/waiting-room" \
-		-H "Authorization: Bearer $ADMIN_TOKEN" -H 'Content-Type: application/json' \
+		-H "Authorization: Bearer $token" -H 'Content-Type: application/json' \
 		-d '{"state": "open", "ratePerSecond": 0.5, "activeMax": 10, "claimSeconds": 30,
 			"heartbeatSeconds": 30, "sessionSeconds": 300}'
 }

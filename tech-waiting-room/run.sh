@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# The family's default technology.
+exec "$(dirname "${BASH_SOURCE[0]}")/redis-streams/run.sh" "$@"
