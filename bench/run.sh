@@ -14,10 +14,10 @@ case ${1-} in
 	;;
 esac
 benches=("$@")
-((${#benches[@]} > 0)) || benches=(http lane streams simplest)
+((${#benches[@]} > 0)) || benches=(http lane streams simplest waiting-room)
 read -r -a flags <<<"${ONSALE_BENCH_FLAGS-}"
 
-tools/setup.sh build bench postgres
+tools/setup.sh build bench postgres redis
 for bench in "${benches[@]}"; do
 	tools/build.sh release "${bench}_bench"
 done
@@ -26,6 +26,7 @@ program()
 {
 	case $1 in
 	simplest) echo build/release/simplest-implementation/simplest_bench ;;
+	waiting-room) echo build/release/tech-waiting-room/waiting-room_bench ;;
 	*) echo "build/release/bench/$1_bench" ;;
 	esac
 }
@@ -41,7 +42,10 @@ for bench in "${benches[@]}"; do
 	if ((${#flags[@]} > 0)); then
 		"$(program "$bench")" "${flags[@]}"
 	else
-		"$(program "$bench")" --json "$(result "$bench")"
+		more=()
+		[[ $bench != waiting-room ]] ||
+			more=(--standing-json bench/results/waiting-room-standing.json)
+		"$(program "$bench")" --json "$(result "$bench")" "${more[@]}"
 	fi
 done
 ((${#flags[@]} > 0)) || tools/figures --write
