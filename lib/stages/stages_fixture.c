@@ -239,6 +239,7 @@ static void on_reached(void *context, enum stage_point point)
 	atomic_fetch_add(&provider->reached[point], 1);
 	if (provider->on_point)
 		provider->on_point(point);
+	/* To this thread: sent to the process, another one might take it, and this one go on. */
 	if (provider->signal && point == provider->point && --provider->count == 0)
-		(void)kill(getpid(), provider->signal);
+		(void)raise(provider->signal);
 }
