@@ -2,7 +2,7 @@
 onsale_library(onsale_waiting_room_servers
 	SOURCES servers_conformance.c servers_fixture.c people_fixture.c
 	LINK onsale_testkit PkgConfig::cmocka PkgConfig::jansson Threads::Threads)
-onsale_test(redis_streams_servers_test LABELS tech-waiting-room redis postgres SECONDS 1800
+onsale_test(redis_streams_servers_test LABELS tech-waiting-room/redis-streams redis postgres SECONDS 1800
 	SOURCES redis-streams/servers_test.c redis-streams/streams_fixture.c
 	LINK onsale_waiting_room_servers onsale_redis_streams)
 add_dependencies(redis_streams_servers_test redis-streams-server)

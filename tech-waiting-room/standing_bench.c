@@ -151,7 +151,7 @@ static void crowd_start(struct process *crowd, const struct bench_room *room, co
 	snprintf(count, sizeof count, "--streams=%lld", (long long)bench_settings.streams);
 	snprintf(file, sizeof file, "--people=%s", people);
 	const char *arguments[] = {
-		WAITING_ROOM_BENCH "/waiting_room_crowd", port, count, file, NULL};
+		(WAITING_ROOM_BENCH "/waiting_room_crowd"), port, count, file, NULL};
 	struct process_options options = {.arguments = arguments};
 	*crowd = (struct process){0};
 	if (process_start(crowd, &options) != STATUS_OK ||
