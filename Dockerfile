@@ -1,5 +1,5 @@
-# The simplest implementation as an image: built by the same scripts as on any Debian 12, then only
-# the program and the libraries that it needs. compose.yaml runs it with its database.
+# The servers as images, one target for each: all built by the same scripts as on any Debian 12,
+# then only the program and the libraries that it needs. compose.yaml runs them with their services.
 
 FROM debian:bookworm-slim AS build
 WORKDIR /onsale
@@ -7,21 +7,65 @@ WORKDIR /onsale
 COPY tools/setup.sh tools/
 RUN tools/setup.sh build
 COPY . .
-RUN tools/build.sh release simplest-server
+RUN tools/build.sh release simplest-server redis-streams-server orders-server payment-simulator
 
-FROM debian:bookworm-slim
+# What all of them have. Their own stages say that they run as onsale, since some install more.
+FROM debian:bookworm-slim AS server
 RUN apt-get update \
 	&& DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
 		ca-certificates curl \
-		libjansson4 libmicrohttpd12 libpq5 libsodium23 zlib1g \
+		libjansson4 libmicrohttpd12 libsodium23 zlib1g \
 	&& rm -rf /var/lib/apt/lists/* \
 	&& useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin onsale
-COPY --from=build /onsale/build/release/simplest-implementation/simplest-server /usr/local/bin/
-USER onsale
-EXPOSE 8081
 STOPSIGNAL SIGTERM
 # Whether the process lives. Without its database it lives too, and /readyz says what is missing.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
-	CMD curl -fsS -o /dev/null "http://127.0.0.1:${PORT:-8081}/healthz"
-# It listens on the container's loopback unless ADDRESS says otherwise, and needs DATABASE_URL.
+	CMD curl -fsS -o /dev/null "http://127.0.0.1:${PORT}/healthz"
+# All listen on the container's loopback unless ADDRESS says otherwise.
+
+# It needs DATABASE_URL.
+FROM server AS simplest
+RUN apt-get update \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libpq5 \
+	&& rm -rf /var/lib/apt/lists/*
+COPY --from=build /onsale/build/release/simplest-implementation/simplest-server /usr/local/bin/
+ENV PORT=8081
+EXPOSE 8081
+USER onsale
 ENTRYPOINT ["simplest-server"]
+
+# It needs REDIS_URL, ADMIN_TOKEN and PLACE_KEYS, and DATABASE_URL to outlive Redis's data.
+FROM server AS waiting-room-redis-streams
+RUN apt-get update \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+		libhiredis0.14 libpq5 libssl3 \
+	&& rm -rf /var/lib/apt/lists/*
+COPY --from=build /onsale/build/release/tech-waiting-room/redis-streams/redis-streams-server \
+	/usr/local/bin/
+ENV PORT=8101
+EXPOSE 8101
+USER onsale
+ENTRYPOINT ["redis-streams-server"]
+
+# It needs DATABASE_URL, ADMIN_TOKEN and STRIPE_SECRET_KEY, and calls Stripe unless STRIPE_BASE_URL
+# says otherwise.
+FROM server AS orders
+RUN apt-get update \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libpq5 \
+	&& rm -rf /var/lib/apt/lists/*
+COPY --from=build /onsale/build/release/tech-two-phase-payments/orders-server /usr/local/bin/
+ENV PORT=8131
+EXPOSE 8131
+USER onsale
+ENTRYPOINT ["orders-server"]
+
+# It needs ADMIN_TOKEN and PROVIDER_KEYS. Its journal is to be on a volume, which begins as this
+# folder and so belongs to the same user.
+FROM server AS payment-simulator
+RUN install -d -o onsale -g onsale -m 700 /var/lib/onsale
+COPY --from=build /onsale/build/release/tech-two-phase-payments/simulator/payment-simulator \
+	/usr/local/bin/
+ENV PORT=8132 SIMULATOR_DATA=/var/lib/onsale
+EXPOSE 8132
+USER onsale
+ENTRYPOINT ["payment-simulator"]

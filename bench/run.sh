@@ -14,7 +14,7 @@ case ${1-} in
 	;;
 esac
 benches=("$@")
-((${#benches[@]} > 0)) || benches=(http lane streams simplest waiting-room)
+((${#benches[@]} > 0)) || benches=(http lane streams simplest waiting-room orders)
 read -r -a flags <<<"${ONSALE_BENCH_FLAGS-}"
 
 tools/setup.sh build bench postgres redis
@@ -26,6 +26,7 @@ program()
 {
 	case $1 in
 	simplest) echo build/release/simplest-implementation/simplest_bench ;;
+	orders) echo build/release/tech-two-phase-payments/orders_bench ;;
 	waiting-room) echo build/release/tech-waiting-room/waiting-room_bench ;;
 	*) echo "build/release/bench/$1_bench" ;;
 	esac

@@ -36,8 +36,14 @@
 #   services       names of services/*.sh; each one's URL is exported, as DATABASE_URL for postgres.
 #                  One whose URL is in the environment already is used as it is and not started.
 #   secrets        names of secrets that are made once and kept; `NAME=kind` with the kinds
-#                  token (32 random bytes in hexadecimal) and keys (kid:base64, for HMAC). The
-#                  server is given NAME_FILE, unless NAME or NAME_FILE was in the environment.
+#                  token (32 random bytes in hexadecimal), keys (kid:base64, for HMAC), and
+#                  whatever ends in _, which 24 random bytes in hexadecimal follow. The server is
+#                  given NAME_FILE, unless NAME or NAME_FILE was in the environment.
+#   companions     other servers that it needs beside it; `name=port` where `name` is a function
+#                  like `serve` and the port that of conventions.md. NAME_PORT moves it, 0 (as with
+#                  PORT=0) picks one; NAME_PORT and NAME_BASE are exported to all, and NAME_BASE is
+#                  printed. Started before the server, ended after it; what one keeps belongs into
+#                  $run_folder/name, which --fresh removes.
 #   first_curl     the line that is printed last
 # and defines, each called with `build`, `run_folder`, PORT, BASE and the URLs set:
 #   serve          exec the server; this is all it does, no other function can be called
@@ -63,6 +69,7 @@ targets=()
 groups=()
 services=()
 secrets=()
+companions=()
 first_curl=
 
 ready_seconds_max=60
@@ -71,6 +78,7 @@ server_seconds_max=5
 service_seconds_max=14
 
 server_pid=
+companion_pids=()
 step_pid=
 started=()
 exit_code=0
@@ -146,6 +154,7 @@ make_secret()
 			case $kind in
 			token) random_text 32 ;;
 			keys) printf 'k%s:%s' "$(date +%y%m%d)" "$(random_base64 32)" ;;
+			*_) printf '%s%s' "$kind" "$(random_text 24)" ;;
 			*) die "there is no kind of secret '$kind'" ;;
 			esac >"$file.new"
 			mv "$file.new" "$file"
@@ -159,45 +168,86 @@ random_base64()
 	head -c "$1" /dev/urandom | base64 -w 0
 }
 
-pick_port()
+# take_port VARIABLE: make sure that the variable holds a port which nobody has; 0 picks one.
+take_port()
 {
-	PORT=${PORT:-$port_default}
-	if [[ ! $PORT =~ ^[0-9]{1,5}$ ]] || ((PORT > 65535)); then
-		die "PORT=$PORT is not a port"
+	local port=${!1}
+	if [[ ! $port =~ ^[0-9]{1,5}$ ]] || ((port > 65535)); then
+		die "$1=$port is not a port"
 	fi
-	((PORT != 0)) || PORT=$(free_port) || die 'there is no free port'
+	((port != 0)) || port=$(free_port) || die 'there is no free port'
 	# Without this, the readiness of whoever is there already would be taken for our own.
-	! port_taken "$PORT" || die "somebody listens on port $PORT already; PORT=0 picks another"
-	BASE=http://127.0.0.1:$PORT
-	export PORT BASE
+	! port_taken "$port" || die "somebody listens on port $port already; $1=0 picks another"
+	printf -v "$1" %s "$port"
+	export "${1?}"
+}
+
+pick_ports()
+{
+	local companion name given=${PORT:-$port_default}
+	PORT=$given
+	take_port PORT
+	export BASE=http://127.0.0.1:$PORT
+	for companion in "${companions[@]}"; do
+		name=${companion%%=*}
+		name=${name^^}_PORT
+		if [[ -z ${!name-} ]]; then
+			printf -v "$name" %s "${companion#*=}"
+			[[ $given != 0 ]] || printf -v "$name" %s 0
+		fi
+		take_port "$name"
+		export "${name%_PORT}_BASE=http://127.0.0.1:${!name}"
+	done
 }
 
 # Ended is also what became a zombie: wait tells later how.
-server_runs()
+runs()
 {
-	[[ -n $server_pid && -n $(process_name "$server_pid") ]]
+	[[ -n $1 && -n $(process_name "$1") ]]
 }
 
-server_answers()
+# answers PID BASE: whether the server is ready, or gone.
+answers()
 {
-	! server_runs || curl -sf -o /dev/null --max-time 5 "$BASE/readyz"
+	! runs "$1" || curl -sf -o /dev/null --max-time 5 "$2/readyz"
 }
 
-start_server()
+# launch FUNCTION: start a server in the background and set `launched` to its process id.
+launch()
 {
 	set -m
 	(
 		# The lock says that run.sh runs; a server that outlives it must not keep it.
 		close_descriptors
 		umask 077 # Its log lies in a folder that others can pass through.
-		setpriv_self serve
+		setpriv_self "$1"
 	) </dev/null >&2 &
-	server_pid=$!
+	launched=$!
 	set +m
-	wait_for "$ready_seconds_max" server_answers ||
-		die "the server is not ready after $ready_seconds_max s: $(
-			curl -s --max-time 5 "$BASE/readyz" || true)"
-	server_runs || die 'the server has ended before it was ready'
+}
+
+# await_ready PID BASE WHAT
+await_ready()
+{
+	wait_for "$ready_seconds_max" answers "$1" "$2" ||
+		die "$3 is not ready after $ready_seconds_max s: $(
+			curl -s --max-time 5 "$2/readyz" || true)"
+	runs "$1" || die "$3 has ended before it was ready"
+}
+
+start_server()
+{
+	local companion name base
+	for companion in "${companions[@]}"; do
+		name=${companion%%=*}
+		base=${name^^}_BASE
+		launch "$name"
+		companion_pids+=("$launched")
+		await_ready "$launched" "${!base}" "the $name"
+	done
+	launch serve
+	server_pid=$launched
+	await_ready "$server_pid" "$BASE" 'the server'
 }
 
 # setpriv_self FUNCTION: run a function that ends in exec, so that the program gets SIGTERM when
@@ -209,24 +259,23 @@ setpriv_self()
 	exec setpriv --pdeathsig TERM bash -euo pipefail -c "$1"
 }
 
-# End the server, then the services, each within its time. Runs on every way out.
+# End the server, then services and companions at once, each within its time. Runs on every way out.
 stop_all()
 {
-	local service pids=()
+	local service pid pids=()
 	trap '' INT TERM HUP
 	trap - EXIT
 	if [[ -n $step_pid ]]; then
 		kill -TERM -- "-$step_pid" 2>/dev/null || true
 		wait_for 1 step_gone || kill -KILL -- "-$step_pid" 2>/dev/null || true
 	fi
-	if server_runs; then
-		kill -TERM "$server_pid" 2>/dev/null || true
-		wait_for "$server_seconds_max" server_gone ||
-			kill -KILL "$server_pid" 2>/dev/null || true
-	fi
+	end_server "$server_pid"
 	for service in "${started[@]}"; do
 		timeout -k 1 "$service_seconds_max" "$root/services/$service.sh" stop "$instance" &
 		pids+=($!)
+	done
+	for pid in "${companion_pids[@]}"; do
+		end_server "$pid"
 	done
 	((${#pids[@]} == 0)) || wait "${pids[@]}" || say 'a service did not stop in time'
 	exit "$exit_code"
@@ -237,9 +286,16 @@ step_gone()
 	! kill -0 -- "-$step_pid" 2>/dev/null || [[ -z $(process_name "$step_pid") ]]
 }
 
-server_gone()
+gone()
 {
-	! server_runs
+	! runs "$1"
+}
+
+end_server()
+{
+	runs "$1" || return 0
+	kill -TERM "$1" 2>/dev/null || true
+	wait_for "$server_seconds_max" gone "$1" || kill -KILL "$1" 2>/dev/null || true
 }
 
 # on_signal NUMBER: asked to end, we end well; the shell's convention tells by which signal.
@@ -252,7 +308,7 @@ on_signal()
 # The lines that conventions.md wants on standard output, and nothing else.
 print_ready()
 {
-	local name=ADMIN_TOKEN_FILE
+	local companion name=ADMIN_TOKEN_FILE
 	printf 'ready %s\n' "$BASE"
 	printf 'export BASE=%s\n' "$BASE"
 	if [[ -n ${ADMIN_TOKEN-} ]]; then
@@ -262,12 +318,17 @@ print_ready()
 		# shellcheck disable=SC2016 # Whoever pastes the line expands it.
 		printf 'export ADMIN_TOKEN=$(cat %q)\n' "${!name}"
 	fi
+	for companion in "${companions[@]}"; do
+		name=${companion%%=*}
+		name=${name^^}_BASE
+		printf 'export %s=%s\n' "$name" "${!name}"
+	done
 	[[ -z $first_curl ]] || printf '%s\n' "$first_curl"
 }
 
 subproject_run()
 {
-	local fresh=no service secret lock
+	local fresh=no service secret companion lock
 	case ${1-} in
 	'') ;;
 	--fresh) fresh=yes ;;
@@ -285,13 +346,16 @@ subproject_run()
 	run_folder=$work/$instance
 	exec {lock}>"$work/.locks/run-$instance"
 	flock -n "$lock" || die "$subproject is running already"
-	pick_port
+	pick_ports
 
 	for service in "${services[@]}"; do
 		start_service "$service" "$fresh"
 	done
 	# A service makes it for the user that it runs as; with services from elsewhere nobody has.
 	mkdir -p "$run_folder"
+	for companion in "${companions[@]}"; do
+		[[ $fresh == no ]] || rm -rf -- "${run_folder:?}/${companion%%=*}"
+	done
 	for secret in "${secrets[@]}"; do
 		make_secret "$secret"
 	done

@@ -212,6 +212,33 @@ test_faults()
 	expect_end 143
 }
 
+# A server that another one needs beside it.
+test_companion()
+{
+	local helper
+	mkdir "$tree/pair"
+	sed -e 's/^targets=.*/companions=(helper=0)/' \
+		-e 's/PASS_KEYS=keys/CARD_KEY=sk_test_/' \
+		-e 's/^serve.*/helper() { PORT=$HELPER_PORT exec perl "$root\/server.pl"; }\n&/' \
+		"$tree/sub/run.sh" >"$tree/pair/run.sh"
+	chmod +x "$tree/pair/run.sh"
+	mkdir -p "$tree/.run/pair/helper"
+	: >"$tree/calls"
+	PORT=0 setsid env --default-signal=INT "$tree/pair/run.sh" --fresh >"$tree/out" \
+		2>"$tree/err" &
+	runner=$!
+	until_true said 'curl "$BASE/first"' out || fail 'it was not ready with a companion'
+	[[ ! -e $tree/.run/pair/helper ]] || fail '--fresh keeps the data of the companion'
+	base=$(sed -n '1s/^ready //p' "$tree/out")
+	helper=$(sed -n 's/^export HELPER_BASE=//p' "$tree/out")
+	curl -sf --max-time 20 "$helper/" || fail 'the companion does not answer'
+	[[ $(<"$tree/.run/secrets/card_key") =~ ^sk_test_[0-9a-f]{48}$ ]] || fail 'no such secret'
+	kill -TERM "$runner"
+	expect_end 143
+	silent || fail 'the server has outlived it'
+	! curl -sf --max-time 20 "$helper/" || fail 'the companion has outlived it'
+}
+
 make_tree
 test_life TERM 143
 test_life INT 130
@@ -219,4 +246,5 @@ test_secrets
 test_given
 test_fresh
 test_faults
+test_companion
 echo 'subproject_test: it starts, says so, and leaves nothing behind'

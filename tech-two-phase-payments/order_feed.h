@@ -1,0 +1,58 @@
+/* Streams of orders (Server-Sent Events): who follows an order is told its state, and each change.
+ *
+ * DESIGN. One lane is the only one that sends, so that what a stream is told is in order and comes
+ * once: it remembers the last version that it told of each order that is followed, and older ones
+ * are dropped. It hears of changes from this process's own threads at once (order_feed_changed);
+ * those that another process has made it finds by reading the followed orders, some times a second,
+ * and then only the last of several. When nobody follows, it does nothing.
+ *
+ * A stream begins on its loop, and the lane then reads the order's state and sends it, so that
+ * nothing is missed between the two. Events are of the type "order":
+ *	{"orderId", "status", "version", "reason"?, "nextActionUrl"?}
+ * and one of the type "error" for an order that there is not. A stream ends after the event that
+ * ends the order's story: paid, canceled, expired or refunded. Who comes back is told the state
+ * again, so it resumes wherever it was cut off. */
+#pragma once
+
+#include "lib/base/id.h"
+#include "lib/base/slice.h"
+#include "lib/base/status.h"
+#include "lib/http/stream.h"
+#include "lib/metrics/metrics.h"
+
+enum {
+	ORDER_FEED_EVENT_SIZE_MAX = 4096, /* The URL of a next action is the most of it. */
+	ORDER_FEED_FOLLOWED_MAX = 16384,  /* Orders that are followed through one process. */
+	ORDER_FEED_POLL_MS = 250,
+};
+
+struct order_feed;
+
+struct order_feed_options {
+	const char *database_url;
+	int64_t database_ms; /* For one call to it. */
+	struct http_channel *channel;
+	struct metrics *metrics; /* NULL: none. */
+};
+
+/* Opens its lane and its connection. UNAVAILABLE when memory or threads are short. */
+__attribute__((warn_unused_result)) enum status order_feed_open(
+	const struct order_feed_options *options, struct order_feed **feed);
+
+/* Tell no more, and touch the channel no more but in order_feed_changed. The loops may still ask
+ * for the feed, so: stop the feed, close the server, close the feed. */
+void order_feed_stop(struct order_feed *feed);
+
+/* Free it. NULL is allowed. */
+void order_feed_close(struct order_feed *feed);
+
+/* Metrics, before metrics_freeze(). */
+void order_feed_register_metrics(struct metrics *metrics);
+
+/* Reply to GET …/stream for this order; on the loop. */
+void order_feed_follow(struct order_feed *feed, struct http_exchange *exchange, struct id order_id);
+
+/* The order has come to this version, by a commit of this process. `event` is copied. A hint: where
+ * there is no room it is found by reading. Any thread. */
+void order_feed_changed(
+	struct order_feed *feed, struct id order_id, int64_t version, struct slice event);

@@ -1,0 +1,442 @@
+/* See order_write.h. */
+#include "tech-two-phase-payments/order_write.h"
+
+#include <assert.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "lib/postgres/postgres.h"
+#include "lib/ticketing/order.h"
+#include "tech-two-phase-payments/order_points.h"
+#include "tech-two-phase-payments/order_statements.sql.h"
+
+enum {
+	QUEUE_MAX = 4096,
+	BATCH_MAX = 256,
+	SWEEP_MAX = 1000,
+	EXPIRE_MS = 250,       /* Between two looks for orders whose time is over. */
+	FORGET_TURNS = 20,     /* Of these after which old keys are forgotten. */
+	UNKNOWN_TRIES_MAX = 2, /* Of a statement whose answer was lost. */
+};
+
+static const struct postgres_statement statements[ORDER_WRITE_KINDS] = {
+	[ORDER_WRITE_CREATE] = {.name = "create", .sql = sql_create},
+	[ORDER_WRITE_CONFIRM] = {.name = "confirm", .sql = sql_confirm},
+	[ORDER_WRITE_FINALIZE] = {.name = "finalize", .sql = sql_finalize},
+	[ORDER_WRITE_CANCEL] = {.name = "cancel", .sql = sql_cancel},
+	[ORDER_WRITE_WAKE] = {.name = "wake", .sql = sql_wake},
+};
+static const struct postgres_statement answers = {
+	.name = "answers", .sql = sql_answers, .effect = POSTGRES_READS};
+static const struct postgres_statement expire = {.name = "expire", .sql = sql_expire};
+static const struct postgres_statement forget_keys = {
+	.name = "forget_keys", .sql = sql_forget_keys};
+
+static const struct http_problem status_problem = {
+	409, "order-status", "The order's status does not allow this"};
+static const struct http_problem over_problem = {
+	410, "order-over", "The order is over, or is being ended"};
+
+struct order_writer {
+	struct order_writer_options options;
+	struct postgres *pg;
+	struct lane *lane;
+	struct slice legal[ORDER_WRITE_KINDS][ORDER_STATUS_COUNT]; /* Where each is allowed. */
+	size_t legal_count[ORDER_WRITE_KINDS];
+	unsigned turns;
+};
+
+/* Requests of one kind, of which `applied` is set where they are answered. */
+struct pile {
+	enum order_write_kind kind;
+	struct order_write *writes[BATCH_MAX];
+	size_t count;
+};
+
+static void apply_writes(
+	void *context, size_t thread, struct lane_item *const items[], size_t count);
+static void refuse_late(void *context, struct lane_item *const items[], size_t count);
+static int64_t sweep(void *context, int64_t now_ms);
+static void write_pile(struct order_writer *writer, struct pile *pile);
+static enum status send_pile(
+	struct order_writer *writer, const struct pile *pile, struct postgres_result *result);
+static void write_halves(struct order_writer *writer, const struct pile *pile);
+static void take_applied(
+	struct order_writer *writer, struct pile *pile, const struct postgres_result *result);
+static void answer_rest(struct order_writer *writer, struct pile *pile);
+static void fail_pile(struct pile *pile, enum status status);
+static void collect_legal(struct order_writer *writer);
+
+static const struct lane_ops lane_ops = {.apply = apply_writes, .late = refuse_late, .tick = sweep};
+
+static const char *kind_name(enum order_write_kind kind)
+{
+	return statements[kind].name;
+}
+
+enum status order_writer_open(
+	const struct order_writer_options *options, struct order_writer **result)
+{
+	struct order_writer *writer = calloc(1, sizeof *writer);
+	if (!writer)
+		return STATUS_UNAVAILABLE;
+	writer->options = *options;
+	collect_legal(writer);
+	writer->pg = postgres_open(&(struct postgres_options){.url = options->database_url,
+		.application_name = "orders-write",
+		.connect_ms_max = options->database_ms,
+		.call_ms_max = options->database_ms});
+	const struct lane_options lane = {.name = "order_write",
+		.ops = &lane_ops,
+		.context = writer,
+		.queue_max = QUEUE_MAX,
+		.batch_max = BATCH_MAX,
+		.metrics = options->metrics};
+	if (!writer->pg || lane_open(&lane, &writer->lane) != STATUS_OK) {
+		order_writer_close(writer);
+		return STATUS_UNAVAILABLE;
+	}
+	*result = writer;
+	return STATUS_OK;
+}
+
+void order_writer_close(struct order_writer *writer)
+{
+	if (!writer)
+		return;
+	lane_close(writer->lane);
+	postgres_close(writer->pg);
+	free(writer);
+}
+
+void order_writer_register_metrics(struct metrics *metrics)
+{
+	lane_register_metrics(metrics, "order_write");
+}
+
+void order_writer_submit(struct order_writer *writer, struct order_write *write)
+{
+	struct http_exchange *exchange = write->exchange;
+	write->item.deadline_ms = http_deadline_ms(exchange);
+	(void)sodium_bin2hex(write->fingerprint, sizeof write->fingerprint,
+		write->idempotency.fingerprint, sizeof write->idempotency.fingerprint);
+	id_format(write->order_id, write->order_text);
+	http_defer(exchange);
+	if (lane_submit(writer->lane, &write->item) == STATUS_OK)
+		return;
+	http_reply_problem(exchange, &http_problem_unavailable,
+		"There is too much to do just now; nothing was done.");
+	http_complete(exchange);
+}
+
+/* The states in which the table allows a kind, as the statements take them. */
+static void collect_legal(struct order_writer *writer)
+{
+	static const enum order_event events[ORDER_WRITE_KINDS] = {
+		[ORDER_WRITE_CONFIRM] = ORDER_CONFIRM, [ORDER_WRITE_FINALIZE] = ORDER_FINALIZE};
+	for (int status = 0; status < ORDER_STATUS_COUNT; status++) {
+		enum order_status from = (enum order_status)status, to;
+		struct slice name = slice_of(order_status_name(from));
+		for (int kind = ORDER_WRITE_CONFIRM; kind <= ORDER_WRITE_CANCEL; kind++) {
+			bool legal = kind == ORDER_WRITE_CANCEL
+				? order_cancel(from) != ORDER_CANCEL_OVER
+				: order_transition(from, events[kind], &to);
+			if (legal)
+				writer->legal[kind][writer->legal_count[kind]++] = name;
+		}
+	}
+}
+
+static bool is_legal(
+	const struct order_writer *writer, enum order_write_kind kind, struct slice status)
+{
+	for (size_t i = 0; i < writer->legal_count[kind]; i++)
+		if (slice_equal(writer->legal[kind][i], status))
+			return true;
+	return false;
+}
+
+/* ---- The lane ---- */
+
+static void apply_writes(
+	void *context, size_t thread, struct lane_item *const items[], size_t count)
+{
+	struct order_writer *writer = context;
+	struct pile piles[ORDER_WRITE_KINDS];
+	(void)thread;
+	for (int kind = 0; kind < ORDER_WRITE_KINDS; kind++)
+		piles[kind] = (struct pile){.kind = (enum order_write_kind)kind};
+	for (size_t i = 0; i < count; i++) {
+		struct order_write *write = (struct order_write *)items[i];
+		struct pile *pile = &piles[write->kind];
+		pile->writes[pile->count++] = write;
+	}
+	/* Nobody has heard an answer to any of them yet, so any order among kinds will do. */
+	for (int kind = 0; kind < ORDER_WRITE_KINDS; kind++)
+		if (piles[kind].count > 0)
+			write_pile(writer, &piles[kind]);
+}
+
+static void refuse_late(void *context, struct lane_item *const items[], size_t count)
+{
+	(void)context;
+	for (size_t i = 0; i < count; i++) {
+		struct order_write *write = (struct order_write *)items[i];
+		http_reply_problem(write->exchange, &http_problem_unavailable,
+			"It took too long until it was this request's turn; nothing was done.");
+		http_complete(write->exchange);
+	}
+}
+
+/* What is due by itself: orders whose time is over, and keys that are old. A database that does not
+ * answer is asked again at the next turn. */
+static int64_t sweep(void *context, int64_t now_ms)
+{
+	struct order_writer *writer = context;
+	const struct postgres_parameter most[] = {postgres_integer(SWEEP_MAX)};
+	struct postgres_result result;
+	order_point_reach("expire", "before-write");
+	if (postgres_execute(writer->pg, &expire, most, 1, &result) == STATUS_OK &&
+		result.affected_count > 0) {
+		order_point_reach("expire", "after-write");
+		writer->options.written(writer->options.context, ORDER_WRITE_CANCEL);
+	}
+	postgres_result_release(&result);
+	if (writer->turns++ % FORGET_TURNS == 0 &&
+		postgres_execute(writer->pg, &forget_keys, most, 1, NULL) != STATUS_OK)
+		log_warning("orders.sweep", LOG_TEXT("why", postgres_error(writer->pg)->message));
+	return now_ms + EXPIRE_MS;
+}
+
+/* ---- One kind ---- */
+
+/* Answer one request, which leaves the pile. */
+static void finish(struct pile *pile, size_t index)
+{
+	struct http_exchange *exchange = pile->writes[index]->exchange;
+	pile->writes[index] = NULL;
+	http_complete(exchange);
+}
+
+static void fail_pile(struct pile *pile, enum status status)
+{
+	for (size_t i = 0; i < pile->count; i++) {
+		if (!pile->writes[i])
+			continue;
+		struct http_exchange *exchange = pile->writes[i]->exchange;
+		if (status == STATUS_UNAVAILABLE)
+			http_reply_problem(exchange, &http_problem_unavailable,
+				"The database does not answer; nothing was done.");
+		else if (status == STATUS_UNKNOWN)
+			http_reply_problem(exchange, &http_problem_unavailable,
+				"The database's answer was lost. Repeat the request with the same "
+				"Idempotency-Key to learn what became of it.");
+		else
+			http_reply_problem(exchange, &http_problem_internal, NULL);
+		finish(pile, i);
+	}
+}
+
+static void write_pile(struct order_writer *writer, struct pile *pile)
+{
+	struct postgres_result result = {0};
+	enum status status;
+	int tries = 0;
+	order_point_reach(kind_name(pile->kind), "before-write");
+	do {
+		postgres_result_release(&result);
+		status = send_pile(writer, pile, &result);
+	} while (status == STATUS_UNKNOWN && ++tries < UNKNOWN_TRIES_MAX);
+	order_point_reach(kind_name(pile->kind), "after-write");
+	if (status == STATUS_OK)
+		take_applied(writer, pile, &result);
+	postgres_result_release(&result);
+
+	/* A key that another process has written at the same moment is found by reading. */
+	bool key_taken = status == STATUS_REFUSED && pile->count == 1 &&
+		postgres_violated(writer->pg, "idempotency_keys_pkey");
+	if (status == STATUS_OK || key_taken)
+		answer_rest(writer, pile);
+	else if (status == STATUS_REFUSED && pile->count > 1)
+		write_halves(writer, pile);
+	else
+		fail_pile(pile, status);
+}
+
+/* One bad request must not fail its neighbours. */
+static void write_halves(struct order_writer *writer, const struct pile *pile)
+{
+	size_t half = pile->count / 2;
+	struct pile part = {.kind = pile->kind, .count = half};
+	memcpy(part.writes, pile->writes, half * sizeof *part.writes);
+	write_pile(writer, &part);
+	part.count = pile->count - half;
+	memcpy(part.writes, pile->writes + half, part.count * sizeof *part.writes);
+	write_pile(writer, &part);
+}
+
+/* The columns that all kinds have. */
+struct columns {
+	struct id orders[BATCH_MAX];
+	struct slice keys[BATCH_MAX], fingerprints[BATCH_MAX];
+	struct slice texts[BATCH_MAX]; /* Payment methods or references. */
+};
+
+static void fill_columns(const struct pile *pile, struct columns *columns)
+{
+	for (size_t i = 0; i < pile->count; i++) {
+		const struct order_write *write = pile->writes[i];
+		columns->orders[i] = write->order_id;
+		columns->keys[i] = write->idempotency.key;
+		columns->fingerprints[i] = slice_of(write->fingerprint);
+		columns->texts[i] =
+			pile->kind == ORDER_WRITE_WAKE ? write->reference : write->payment_method;
+	}
+}
+
+static enum status send_creates(struct order_writer *writer, const struct pile *pile,
+	const struct columns *columns, struct postgres_result *result)
+{
+	struct slice users[BATCH_MAX], currencies[BATCH_MAX], items[BATCH_MAX];
+	int64_t totals[BATCH_MAX];
+	size_t count = pile->count;
+	for (size_t i = 0; i < count; i++) {
+		users[i] = pile->writes[i]->user;
+		currencies[i] = pile->writes[i]->currency;
+		items[i] = pile->writes[i]->items;
+		totals[i] = pile->writes[i]->total;
+	}
+	return postgres_execute(writer->pg, &statements[ORDER_WRITE_CREATE],
+		POSTGRES_PARAMETERS(postgres_uuid_array(columns->orders, count),
+			postgres_text_array(users, count), postgres_text_array(currencies, count),
+			postgres_text_array(items, count), postgres_bigint_array(totals, count),
+			postgres_text_array(columns->keys, count),
+			postgres_text_array(columns->fingerprints, count),
+			postgres_text(pile->writes[0]->idempotency.operation),
+			postgres_bigint(writer->options.confirm_ms)),
+		result);
+}
+
+static enum status send_pile(
+	struct order_writer *writer, const struct pile *pile, struct postgres_result *result)
+{
+	struct columns columns;
+	size_t count = pile->count;
+	enum order_write_kind kind = pile->kind;
+	fill_columns(pile, &columns);
+	if (kind == ORDER_WRITE_CREATE)
+		return send_creates(writer, pile, &columns, result);
+	if (kind == ORDER_WRITE_WAKE)
+		return postgres_execute(writer->pg, &statements[kind],
+			POSTGRES_PARAMETERS(postgres_text_array(columns.texts, count)), result);
+	const struct postgres_parameter parameters[] = {
+		postgres_uuid_array(columns.orders, count),
+		postgres_text_array(columns.keys, count),
+		postgres_text_array(columns.fingerprints, count),
+		postgres_text(pile->writes[0]->idempotency.operation),
+		postgres_text_array(writer->legal[kind], writer->legal_count[kind]),
+		postgres_text_array(columns.texts, count),
+	};
+	size_t parameter_count = sizeof parameters / sizeof *parameters;
+	if (kind != ORDER_WRITE_CONFIRM)
+		parameter_count--; /* There are no payment methods. */
+	return postgres_execute(writer->pg, &statements[kind], parameters, parameter_count, result);
+}
+
+/* Answer those that the statement names, and all wakes. */
+static void take_applied(
+	struct order_writer *writer, struct pile *pile, const struct postgres_result *result)
+{
+	for (size_t i = 0; i < pile->count && pile->kind == ORDER_WRITE_WAKE; i++) {
+		http_reply_empty(pile->writes[i]->exchange, 200);
+		finish(pile, i);
+	}
+	for (size_t row = 0; row < result->row_count; row++) {
+		size_t i = (size_t)postgres_get_bigint(result, row, 0) - 1;
+		assert(i < pile->count && pile->writes[i]);
+		http_reply_json_text(pile->writes[i]->exchange,
+			pile->kind == ORDER_WRITE_CREATE ? 201 : 202,
+			postgres_get_text(result, row, 2));
+		/* Before the reply: the server, and with it the feed's channel, waits for that. */
+		struct order_feed *feed = atomic_load(writer->options.feed);
+		if (feed && pile->kind != ORDER_WRITE_CREATE)
+			order_feed_changed(feed, pile->writes[i]->order_id,
+				postgres_get_bigint(result, row, 1),
+				postgres_get_text(result, row, 3));
+		finish(pile, i);
+	}
+	if (result->row_count > 0 || result->affected_count > 0)
+		writer->options.written(writer->options.context, pile->kind);
+}
+
+/* ---- Those that were not applied ---- */
+
+static void refuse(const struct order_writer *writer, const struct order_write *write,
+	const struct postgres_result *result, size_t row)
+{
+	struct http_exchange *exchange = write->exchange;
+	struct slice status = postgres_get_text(result, row, 4);
+	bool over = status.data && postgres_get_boolean(result, row, 5);
+	if (write->kind == ORDER_WRITE_CREATE)
+		http_reply_problem(exchange, &http_problem_unavailable,
+			"Another request with this Idempotency-Key is under way.");
+	else if (!status.data)
+		http_reply_problem(exchange, &http_problem_not_found, "There is no such order.");
+	else if (slice_is(status, "expired") || (over && is_legal(writer, write->kind, status)))
+		http_reply_problem_with(exchange, &over_problem,
+			json_pack("{s:s%}", "orderStatus", status.data, status.size), NULL);
+	else
+		http_reply_problem_with(exchange, &status_problem,
+			json_pack("{s:s%}", "orderStatus", status.data, status.size),
+			"The order is %.*s.", SLICE_PRINT(status));
+}
+
+static void answer_one(const struct order_writer *writer, const struct order_write *write,
+	const struct postgres_result *result, size_t row)
+{
+	if (postgres_is_null(result, row, 1)) {
+		refuse(writer, write, result, row);
+		return;
+	}
+	const struct http_idempotency_record known = {
+		.fingerprint = postgres_get_bytes(result, row, 1),
+		.status = (unsigned)postgres_get_integer(result, row, 2),
+		.body = postgres_get_text(result, row, 3),
+	};
+	http_idempotency_answer(write->exchange, &write->idempotency, &known);
+}
+
+/* By a statement of its own, which also sees what was committed while the first one waited. */
+static void answer_rest(struct order_writer *writer, struct pile *pile)
+{
+	struct slice callers[BATCH_MAX], keys[BATCH_MAX];
+	struct id orders[BATCH_MAX];
+	size_t indexes[BATCH_MAX], count = 0;
+	for (size_t i = 0; i < pile->count; i++) {
+		const struct order_write *write = pile->writes[i];
+		if (!write)
+			continue;
+		callers[count] = pile->kind == ORDER_WRITE_CREATE ? write->user
+								  : slice_of(write->order_text);
+		keys[count] = write->idempotency.key;
+		orders[count] = write->order_id;
+		indexes[count++] = i;
+	}
+	if (count == 0)
+		return;
+	struct postgres_result result;
+	enum status status = postgres_execute(writer->pg, &answers,
+		POSTGRES_PARAMETERS(postgres_text_array(callers, count),
+			postgres_text_array(keys, count), postgres_uuid_array(orders, count),
+			postgres_text(pile->writes[indexes[0]]->idempotency.operation)),
+		&result);
+	for (size_t row = 0; status == STATUS_OK && row < result.row_count; row++) {
+		size_t i = indexes[postgres_get_bigint(&result, row, 0) - 1];
+		answer_one(writer, pile->writes[i], &result, row);
+		finish(pile, i);
+	}
+	postgres_result_release(&result);
+	if (status != STATUS_OK)
+		fail_pile(pile, status);
+}

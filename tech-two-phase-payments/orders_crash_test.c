@@ -1,0 +1,227 @@
+/* kill -9 before and after each commit and each call to the provider. Afterwards the server is
+ * started again, clients ask again with the same keys, and when all is quiet each order was paid
+ * exactly once or voided exactly once, and the table agrees with the provider's ledger to the cent.
+ *
+ * By default a seeded sample of the points; with ONSALE_FULL all of them, and pairs: a server that
+ * dies at one point, and the next one at another. */
+#include "tech-two-phase-payments/orders_crowd_fixture.h"
+
+#include <signal.h>
+
+#include "lib/stages/stages.h"
+#include "lib/testkit/random.h"
+
+#define SERVER "orders-server-with-points"
+#define LEASE "LEASE=1s"
+
+enum {
+	ORDERS = 40,
+	SAMPLE = 8,
+	PAIR_SAMPLE = 2,
+	PAIRS_FULL = 150, /* Of all pairs, seeded. */
+	KILLS = 4,
+	KILLS_FULL = 100,
+	POINTS_MAX = 80,
+};
+
+struct place {
+	const char *place, *point;
+};
+
+static struct place places[POINTS_MAX];
+static size_t place_count;
+static size_t deaths;
+
+/* What happens to the server: the settings of each next start, one after the other. */
+static const char *next_points[4];
+static size_t next_point;
+
+static void add(const char *place, const char *point)
+{
+	assert_true(place_count < POINTS_MAX);
+	places[place_count++] = (struct place){place, point};
+}
+
+static void list_places(void)
+{
+	static const char *const stages[] = {"authorize", "action", "capture", "ending"};
+	static const char *const writes[] = {
+		"create", "confirm", "finalize", "cancel", "wake", "expire"};
+	for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+		for (int point = 0; point < STAGE_POINT_COUNT; point++)
+			if (point != STAGE_AFTER_RENEW) /* Nothing here takes a lease's time. */
+				add(stages[i], stage_point_name((enum stage_point)point));
+		add(stages[i], "before-call");
+		add(stages[i], "after-call");
+		add(stages[i], "after-tell");
+	}
+	for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
+		add(writes[i], "before-write");
+		add(writes[i], "after-write");
+	}
+}
+
+static const char *point_setting(struct place place, int count)
+{
+	return text("ORDERS_POINT=%s %s %d %d", place.place, place.point, count, SIGKILL);
+}
+
+/* A server that has died is started again, with the next point, or at last with none. */
+static void revive(void)
+{
+	struct process *server = &orders.servers[0];
+	if (process_running(server))
+		return;
+	if (server->exit_code != 128 + SIGKILL)
+		fail_msg("the server has ended with %d", server->exit_code);
+	deaths++;
+	const char *settings[] = {LEASE, next_points[next_point], NULL};
+	if (next_points[next_point])
+		next_point++;
+	orders_start_doomed(0, SERVER, settings);
+}
+
+/* Drive a crowd to its end while the server dies as planned, and judge. */
+static void run(uint64_t seed)
+{
+	const char *settings[] = {LEASE, next_points[0], NULL};
+	const struct crowd_options options = {.seed = seed, .orders = ORDERS, .servers = 1};
+	deaths = 0;
+	next_point = next_points[0] ? 1 : 0;
+	orders_start_doomed(0, SERVER, settings);
+	crowd_start(&options);
+	crowd_join(ORDERS_WAIT_MS_MAX, revive);
+	while (!process_running(&orders.servers[0]))
+		revive();
+	/* The last point may not be reached any more; it must not get in the way of what follows.
+	 */
+	process_kill(&orders.servers[0]);
+	orders_start(0, SERVER, (const char *const[]){LEASE, NULL});
+	orders_wait_quiet();
+	assert_int_equal(0, orders_judge(ORDERS_JUDGE_TELLS));
+	orders_stop(0);
+}
+
+/* Of a test that goes through several. */
+static void begin_anew(void)
+{
+	assert_int_equal(0, orders_test_tear_down(NULL));
+	assert_int_equal(0, orders_test_set_up(NULL));
+}
+
+static void shuffle(struct random *random)
+{
+	place_count = 0;
+	list_places();
+	random_shuffle(random, places, place_count, sizeof *places);
+}
+
+static void killed_at_each_point_each_order_is_paid_or_voided_once(void **state)
+{
+	(void)state;
+	struct random random;
+	size_t reached = 0;
+	random_init(&random, random_seed());
+	shuffle(&random);
+	size_t count = orders_is_full() ? place_count : (size_t)SAMPLE;
+	for (size_t i = 0; i < count; i++) {
+		int at = (int)random_between(&random, 1, 3);
+		if (i > 0)
+			begin_anew();
+		next_points[0] = point_setting(places[i], at);
+		next_points[1] = NULL;
+		run(random_next(&random));
+		reached += deaths;
+		print_message("killed at %s %s, time %d: %zu\n", places[i].place, places[i].point,
+			at, deaths);
+	}
+	assert_true(reached * 2 >= count); /* Else it proves little. */
+}
+
+static void killed_at_two_points_each_order_is_paid_or_voided_once(void **state)
+{
+	(void)state;
+	struct random random;
+	random_init_stream(&random, random_seed(), 1);
+	size_t count = orders_is_full() ? PAIRS_FULL : PAIR_SAMPLE;
+	for (size_t i = 0; i < count; i++) {
+		shuffle(&random);
+		if (i > 0)
+			begin_anew();
+		next_points[0] = point_setting(places[0], 1);
+		next_points[1] = point_setting(places[1], 1);
+		next_points[2] = NULL;
+		run(random_next(&random));
+		print_message("killed at %s %s, then %s %s: %zu\n", places[0].place,
+			places[0].point, places[1].place, places[1].point, deaths);
+	}
+}
+
+/* When to kill next: some orders further. */
+static size_t kill_at, kills_left;
+static struct random kill_random;
+
+static void kill_and_revive(void)
+{
+	size_t done = crowd_done();
+	if (kills_left > 0 && done >= kill_at && process_running(&orders.servers[0])) {
+		process_kill(&orders.servers[0]);
+		kills_left--;
+		kill_at = done + (size_t)random_between(&kill_random, 0, 6);
+	}
+	revive();
+}
+
+static void killed_at_any_moment_each_order_is_paid_or_voided_once(void **state)
+{
+	(void)state;
+	random_init_stream(&kill_random, random_seed(), 2);
+	size_t kills = orders_is_full() ? KILLS_FULL : KILLS;
+	next_points[0] = NULL;
+	for (bool first = true; kills > 0; first = false) {
+		if (!first)
+			begin_anew();
+		kills_left = kills < 10 ? kills : 10;
+		kills -= kills_left;
+		kill_at = 0;
+		deaths = next_point = 0;
+		const struct crowd_options options = {
+			.seed = random_next(&kill_random), .orders = ORDERS, .servers = 1};
+		orders_start(0, SERVER, (const char *const[]){LEASE, NULL});
+		crowd_start(&options);
+		crowd_join(ORDERS_WAIT_MS_MAX, kill_and_revive);
+		orders_wait_quiet();
+		assert_int_equal(0, orders_judge(ORDERS_JUDGE_TELLS));
+		orders_stop(0);
+	}
+}
+
+/* The provider itself dies and comes back, too; what it had answered it still knows. */
+static void provider_killed_each_order_is_paid_or_voided_once(void **state)
+{
+	(void)state;
+	next_points[0] = NULL;
+	const struct crowd_options options = {
+		.seed = random_seed(), .orders = ORDERS, .servers = 1};
+	orders_start(0, SERVER, (const char *const[]){LEASE, NULL});
+	crowd_start(&options);
+	for (int i = 0; i < 3; i++) {
+		simulator_fixture_kill(&orders.simulator);
+		assert_int_equal(STATUS_OK, simulator_fixture_start_again(&orders.simulator));
+		orders_pause(100); /* Some orders more, or none; either is well. */
+	}
+	crowd_join(ORDERS_WAIT_MS_MAX, NULL);
+	orders_wait_quiet();
+	assert_int_equal(0, orders_judge(ORDERS_JUDGE_TELLS));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ORDERS_TEST(killed_at_each_point_each_order_is_paid_or_voided_once),
+		ORDERS_TEST(killed_at_two_points_each_order_is_paid_or_voided_once),
+		ORDERS_TEST(killed_at_any_moment_each_order_is_paid_or_voided_once),
+		ORDERS_TEST(provider_killed_each_order_is_paid_or_voided_once),
+	};
+	return cmocka_run_group_tests(tests, orders_set_up, orders_tear_down);
+}
