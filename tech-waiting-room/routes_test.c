@@ -90,6 +90,7 @@ static void test_settings_are_checked(void **state)
 		"{\"state\":\"open\",\"heartbeatSeconds\":86401}",
 		"{\"state\":\"open\",\"claimSeconds\":61,\"sessionSeconds\":60}",
 		"{\"state\":\"open\",\"startsAt\":\"tomorrow\"}",
+		"{\"state\":\"lobby\",\"startsAt\":\"1970-01-01T00:00:00Z\"}",
 		"{\"state\":\"open\",\"capacity\":5}", "[]", NULL};
 	(void)state;
 	for (size_t i = 0; wrong[i]; i++) {
@@ -198,6 +199,8 @@ static void test_a_poll_tells_how_it_stands(void **state)
 	assert_string_equal("u", text_in(json, "userId"));
 	assert_string_equal("e", text_in(json, "eventId"));
 	room_wait_number(&server, "/events/e/waiting-room", "active", 2);
+	/* Also those of the room's first second. */
+	room_wait_number(&server, "/events/e/waiting-room", "admittedPerMinute", 2);
 	free(pass);
 	free(token);
 }

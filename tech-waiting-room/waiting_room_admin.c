@@ -101,8 +101,10 @@ void front_configure(struct http_exchange *exchange)
 	if (http_field_given(&fields, "startsAt")) {
 		settings->starts_at_ms = http_field_time(&fields, "startsAt");
 		given->has_start = true;
-		if (settings->starts_at_ms < 0)
-			http_field_refuse(&fields, "startsAt", "must not be before 1970");
+		/* Zero would say: by hand only. */
+		if (settings->starts_at_ms <= 0)
+			http_field_refuse(
+				&fields, "startsAt", "must be after the beginning of 1970");
 	} else {
 		/* `null` takes a start away; nothing said leaves it. */
 		given->has_start = json_is_null(json_object_get(fields.object, "startsAt"));

@@ -126,13 +126,15 @@ void front_room_viewed(struct front_room *room, const struct waiting_room_view *
 		room->turn_ms = now_ms;
 }
 
-/* How many more had been admitted when each of the last sixty seconds ended. */
+/* How many have been admitted since the first look within the last sixty seconds. What a slot holds
+ * is how it stood when its second began: else those of a room's first second would never count. */
 static int64_t admitted_last_minute(struct front_room *room, int64_t now_ms)
 {
 	int64_t second = now_ms / 1000, oldest = INT64_MAX;
 	int64_t admitted = room->snapshot.view.admitted, before = admitted;
 	struct minute_slot *slot = &room->minute[second % FRONT_MINUTE_SLOTS];
-	*slot = (struct minute_slot){.second = second, .admitted = admitted};
+	if (slot->second != second)
+		*slot = (struct minute_slot){.second = second, .admitted = admitted};
 	for (size_t i = 0; i < FRONT_MINUTE_SLOTS; i++) {
 		const struct minute_slot *other = &room->minute[i];
 		if (other->second < second - MINUTE_SECONDS || other->second >= oldest ||

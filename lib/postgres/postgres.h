@@ -61,6 +61,8 @@ struct postgres_options {
 	int64_t connect_ms_max;       /* For connecting, all attempts together. */
 	int64_t call_ms_max; /* For one call; the server stops a statement at 9/10 of it. */
 	int64_t lock_ms_max; /* For waiting for one lock; by default half of call_ms_max. */
+	bool fail_fast; /* For who must not wait for a server that is away: a call makes one attempt
+			   to connect; when it fails, calls fail at once for a moment. */
 };
 
 /* A new object that is not connected yet; any call connects it. NULL when memory is short. */

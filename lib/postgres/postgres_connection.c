@@ -14,6 +14,10 @@ enum {
 	CONNECT_PAUSE_MS = 20,
 	CONNECT_PAUSE_MS_MAX = 1000,
 	ATTEMPT_MS_MIN = 1000, /* One attempt may take a third of the time for all, or this. */
+	/* With fail_fast, after a failed attempt: so many times what it took, within these. */
+	QUIET_FACTOR = 4,
+	QUIET_MS_MIN = 100,
+	QUIET_MS_MAX = 5000,
 	TRANSACTION_IDLE_MS_MIN = 60000,
 	CLIENT_CHECK_MS = 1000,
 	INPUT_ROUNDS_MAX = 64, /* Reads of what an idle connection was sent. */
@@ -83,6 +87,7 @@ struct postgres *postgres_open(const struct postgres_options *options)
 	buffer_init(&pg->bytes, POSTGRES_MESSAGE_SIZE_MAX);
 	pg->clock = options->clock != NULL ? options->clock : clock_system();
 	pg->connect_ms_max = ms_or_default(options->connect_ms_max, POSTGRES_CONNECT_MS_DEFAULT);
+	pg->fail_fast = options->fail_fast;
 	pg->call_ms_max = ms_or_default(options->call_ms_max, POSTGRES_CALL_MS_DEFAULT);
 	(void)snprintf(pg->tcp_timeout_ms, sizeof pg->tcp_timeout_ms, "%" PRId64, pg->call_ms_max);
 	pg->url = strdup(options->url);
@@ -236,6 +241,15 @@ static enum status attempt(struct postgres *pg, int64_t deadline_ms)
 	return is_refusal(sqlstate) ? STATUS_REFUSED : STATUS_UNAVAILABLE;
 }
 
+/* How long nobody tries after a failed attempt: several times what it took, so that a server which
+ * does not even refuse takes up only a small part of the caller's time. */
+static int64_t quiet_ms(int64_t took_ms)
+{
+	int64_t ms = took_ms * QUIET_FACTOR;
+	ms = ms > QUIET_MS_MIN ? ms : QUIET_MS_MIN;
+	return ms < QUIET_MS_MAX ? ms : QUIET_MS_MAX;
+}
+
 /* Attempts with pauses between them, until the deadline. */
 static enum status connect_until(struct postgres *pg, int64_t deadline_ms)
 {
@@ -247,7 +261,13 @@ static enum status connect_until(struct postgres *pg, int64_t deadline_ms)
 			pg, POSTGRES_CONNECTION, "", "the URL is not one that libpq understands");
 		return STATUS_REFUSED;
 	}
-	for (int count = 0; status == STATUS_UNAVAILABLE; count++) {
+	int64_t start_ms = now_ms(pg);
+	if (start_ms < pg->retry_ms) {
+		postgres_error_set(pg, POSTGRES_CONNECTION, "", "nobody answered a moment ago");
+		return STATUS_UNAVAILABLE;
+	}
+	for (int count = 0; status == STATUS_UNAVAILABLE && (count == 0 || !pg->fail_fast);
+		count++) {
 		int64_t end_ms = now_ms(pg) + attempt_ms;
 		if (count > 0)
 			postgres_pause(
@@ -256,6 +276,8 @@ static enum status connect_until(struct postgres *pg, int64_t deadline_ms)
 			break; /* The error is that of the last attempt. */
 		status = attempt(pg, end_ms < deadline_ms ? end_ms : deadline_ms);
 	}
+	if (status != STATUS_OK && pg->fail_fast)
+		pg->retry_ms = now_ms(pg) + quiet_ms(now_ms(pg) - start_ms);
 	if (status == STATUS_OK)
 		postgres_error_clear(pg);
 	else

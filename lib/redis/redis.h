@@ -60,6 +60,8 @@ struct redis_options {
 	int64_t connect_ms_max;  /* For connecting, all attempts together. */
 	int64_t call_ms_max;     /* For one call; longer than a command blocks, as XREAD may. */
 	size_t reply_size_max;   /* All replies of one call, in bytes; what is larger is lost. */
+	bool fail_fast; /* For who must not wait for a server that is away: a call makes one attempt
+			   to connect; when it fails, calls fail at once for a moment. */
 };
 
 /* Whether this is redis://[user][:password@]host[:port][/database], with everything that is special

@@ -19,6 +19,10 @@ enum {
 	CONNECT_PAUSE_MS = 20,
 	CONNECT_PAUSE_MS_MAX = 1000,
 	ATTEMPT_MS_MIN = 1000, /* One attempt may take a third of the time for all, or this. */
+	/* With fail_fast, after a failed attempt: so many times what it took, within these. */
+	QUIET_FACTOR = 4,
+	QUIET_MS_MIN = 100,
+	QUIET_MS_MAX = 5000,
 	KEEP_ALIVE_S = 10,
 	GREETING_MAX = 4,
 };
@@ -53,6 +57,7 @@ struct redis *redis_open(const struct redis_options *options)
 	buffer_init(&redis->bytes, REDIS_REQUEST_SIZE_MAX);
 	redis->clock = options->clock != NULL ? options->clock : clock_system();
 	redis->connect_ms_max = ms_or_default(options->connect_ms_max, REDIS_CONNECT_MS_DEFAULT);
+	redis->fail_fast = options->fail_fast;
 	redis->call_ms_max = ms_or_default(options->call_ms_max, REDIS_CALL_MS_DEFAULT);
 	redis->reply_size_max =
 		options->reply_size_max > 0 ? options->reply_size_max : REDIS_REPLY_SIZE_DEFAULT;
@@ -266,6 +271,15 @@ static void pause_before(const struct redis *redis, int count, int64_t deadline_
 		(void)poll(NULL, 0, (int)ms);
 }
 
+/* How long nobody tries after a failed attempt: several times what it took, so that a server which
+ * does not even refuse takes up only a small part of the caller's time. */
+static int64_t quiet_ms(int64_t took_ms)
+{
+	int64_t ms = took_ms * QUIET_FACTOR;
+	ms = ms > QUIET_MS_MIN ? ms : QUIET_MS_MIN;
+	return ms < QUIET_MS_MAX ? ms : QUIET_MS_MAX;
+}
+
 /* Attempts with pauses between them, until the deadline. */
 static enum status connect_until(struct redis *redis, int64_t deadline_ms)
 {
@@ -276,7 +290,13 @@ static enum status connect_until(struct redis *redis, int64_t deadline_ms)
 		redis_error_set(redis, REDIS_CONNECTION, "the URL is malformed");
 		return STATUS_REFUSED;
 	}
-	for (int count = 0; status == STATUS_UNAVAILABLE; count++) {
+	int64_t start_ms = now_ms(redis);
+	if (start_ms < redis->retry_ms) {
+		redis_error_set(redis, REDIS_CONNECTION, "nobody answered a moment ago");
+		return STATUS_UNAVAILABLE;
+	}
+	for (int count = 0; status == STATUS_UNAVAILABLE && (count == 0 || !redis->fail_fast);
+		count++) {
 		if (count > 0)
 			pause_before(redis, count, deadline_ms);
 		if (count > 0 && now_ms(redis) >= deadline_ms)
@@ -284,6 +304,8 @@ static enum status connect_until(struct redis *redis, int64_t deadline_ms)
 		int64_t end_ms = now_ms(redis) + attempt_ms;
 		status = attempt(redis, end_ms < deadline_ms ? end_ms : deadline_ms);
 	}
+	if (status != STATUS_OK && redis->fail_fast)
+		redis->retry_ms = now_ms(redis) + quiet_ms(now_ms(redis) - start_ms);
 	if (status == STATUS_OK)
 		redis_error_clear(redis);
 	else

@@ -453,14 +453,15 @@ static enum status connect_both(struct redis_streams *streams,
 		.client_name = "waiting-room",
 		.clock = clock_system(),
 		.connect_ms_max = call_ms_max,
-		.call_ms_max = call_ms_max});
+		.call_ms_max = call_ms_max,
+		.fail_fast = options->fail_fast});
 	if (!streams->redis)
 		return STATUS_UNAVAILABLE;
 	enum status status = redis_connect(streams->redis, fault);
 	/* Who is not there at the moment is asked again by each call. */
 	if (status != STATUS_REFUSED && options->database_url)
-		status = room_record_open(
-			options->database_url, call_ms_max, &streams->record, fault);
+		status = room_record_open(options->database_url, call_ms_max, options->fail_fast,
+			&streams->record, fault);
 	return status == STATUS_REFUSED ? STATUS_REFUSED : STATUS_OK;
 }
 

@@ -29,6 +29,9 @@ struct redis_streams_options {
 	const char *consumer;     /* This server's name in the consumer group; NULL: its process. */
 	int64_t call_ms_max;      /* For one call to Redis, or to PostgreSQL. */
 	int64_t block;            /* Places reserved at once. 1 to 1,000,000. */
+	/* For a server, whose other requests wait meanwhile: a call to a service that is away fails
+	 * at once and does not wait for it to come back. */
+	bool fail_fast;
 };
 
 /* Connect to both. REFUSED: what no retry mends (`fault` says what, and holds no password). A

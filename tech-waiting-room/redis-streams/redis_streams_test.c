@@ -6,6 +6,7 @@
 #include <stdint.h>
 /* cmocka wants those first. */
 #include <cmocka.h>
+#include <poll.h>
 #include <stdio.h>
 
 #include "lib/redis/redis.h"
@@ -198,6 +199,51 @@ static void test_the_record_is_away(void **state)
 	assert_true(join("later", 0, 0).place > BLOCK);
 }
 
+/* A server's lane must go on when the record is away, or Redis: it does not wait for either. */
+static void test_a_server_does_not_wait_for_who_is_away(void **state)
+{
+	enum { PATIENCE_MS = 60000 };
+	struct join_request request = {.person = slice_of("a")};
+	struct join_result result;
+	struct waiting_room_view view;
+	struct fault fault;
+	bool found;
+	char names[1][WAITING_ROOM_EVENT_SIZE_MAX + 1];
+	size_t count;
+	(void)state;
+	waiting_room_close(room);
+	assert_int_equal(STATUS_OK,
+		redis_streams_open(&(struct redis_streams_options){.redis_url = fixture.redis.url,
+					   .database_url = fixture.postgres.url,
+					   .call_ms_max = PATIENCE_MS,
+					   .block = BLOCK,
+					   .fail_fast = true},
+			&room, &fault));
+	assert_int_equal(1, join("first", 0, 0).place);
+	int64_t start_ms = clock_monotonic_ms(clock_system());
+	assert_int_equal(STATUS_OK, postgres_fixture_kill(&fixture.postgres));
+	assert_int_not_equal(STATUS_OK, waiting_room_list(room, names, 1, &count));
+	assert_int_not_equal(
+		STATUS_OK, waiting_room_view(room, slice_of("no-such-room"), &view, &found));
+	assert_int_equal(2, join("second", 0, 0).place);
+	assert_int_equal(STATUS_OK, redis_fixture_kill(&fixture.redis));
+	assert_int_not_equal(STATUS_OK, waiting_room_join(room, event, &request, &result, 1));
+	assert_int_not_equal(STATUS_OK, waiting_room_join(room, event, &request, &result, 1));
+	assert_true(clock_monotonic_ms(clock_system()) - start_ms < PATIENCE_MS);
+	assert_int_equal(STATUS_OK, postgres_fixture_start_again(&fixture.postgres));
+	assert_int_equal(STATUS_OK, redis_fixture_start_again(&fixture.redis));
+	/* And it comes back by itself. */
+	start_ms = clock_monotonic_ms(clock_system());
+	while (waiting_room_join(room, event, &request, &result, 1) != STATUS_OK ||
+		waiting_room_list(room, names, 1, &count) != STATUS_OK) {
+		assert_true(clock_monotonic_ms(clock_system()) - start_ms < PATIENCE_MS);
+		(void)poll(NULL, 0, 50);
+	}
+	assert_int_equal(3, result.place);
+	waiting_room_close(room);
+	assert_int_equal(STATUS_OK, streams_fixture_open(&fixture, BLOCK, &room));
+}
+
 /* Without a record a lost room is a room that was never made. */
 static void test_without_a_record(void **state)
 {
@@ -244,6 +290,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_no_place_is_given_twice, open_room, close_room),
 		cmocka_unit_test_setup_teardown(test_the_record_is_away, open_room, close_room),
+		cmocka_unit_test_setup_teardown(
+			test_a_server_does_not_wait_for_who_is_away, open_room, close_room),
 		cmocka_unit_test_setup_teardown(test_without_a_record, open_room, close_room),
 		cmocka_unit_test(test_urls_are_checked),
 	};

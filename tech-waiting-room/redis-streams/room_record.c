@@ -50,15 +50,16 @@ static enum status execute(struct room_record *record, const struct postgres_sta
 	return postgres_execute(record->postgres, statement, parameters, count, result);
 }
 
-enum status room_record_open(
-	const char *url, int64_t call_ms_max, struct room_record **record, struct fault *fault)
+enum status room_record_open(const char *url, int64_t call_ms_max, bool fail_fast,
+	struct room_record **record, struct fault *fault)
 {
 	struct room_record *opened = calloc(1, sizeof *opened);
 	struct postgres_options options = {.url = url,
 		.application_name = "waiting-room",
 		.clock = clock_system(),
 		.connect_ms_max = call_ms_max,
-		.call_ms_max = call_ms_max};
+		.call_ms_max = call_ms_max,
+		.fail_fast = fail_fast};
 	if (!opened)
 		return STATUS_UNAVAILABLE;
 	opened->postgres = postgres_open(&options);

@@ -22,8 +22,8 @@ struct room_record_row {
 
 /* REFUSED: what no retry mends. A database that does not answer at the moment is no failure: the
  * calls are UNAVAILABLE until it does. */
-__attribute__((warn_unused_result)) enum status room_record_open(
-	const char *url, int64_t call_ms_max, struct room_record **record, struct fault *fault);
+__attribute__((warn_unused_result)) enum status room_record_open(const char *url,
+	int64_t call_ms_max, bool fail_fast, struct room_record **record, struct fault *fault);
 void room_record_close(struct room_record *record);
 
 /* Write the settings, and for a new event the seed. REFUSED: back into the lobby, or bad text. */

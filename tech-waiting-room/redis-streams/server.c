@@ -44,7 +44,8 @@ static enum status open_room(void *context, struct waiting_room **room, struct f
 	return redis_streams_open(&(struct redis_streams_options){.redis_url = settings.redis_url,
 					  .database_url = settings.database_url,
 					  .call_ms_max = settings.call_ms_max,
-					  .block = settings.block},
+					  .block = settings.block,
+					  .fail_fast = true},
 		room, fault);
 }
 

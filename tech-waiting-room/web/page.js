@@ -81,6 +81,8 @@ function takeMine(message) {
 	me.pass = message.pass || "";
 	if (message.placeToken && message.placeToken !== me.token) {
 		me.token = message.placeToken;
+		sessionStorage.setItem("place",
+			JSON.stringify({ person: me.person, event: me.event, token: me.token }));
 	}
 	if (message.passExpiresAt) {
 		element("until").dateTime = message.passExpiresAt;
@@ -179,3 +181,10 @@ element("leave").addEventListener("click", async () => {
 });
 
 element("event").value = new URLSearchParams(location.search).get("event") || "demo";
+
+// A reload of the tab keeps the place.
+const saved = JSON.parse(sessionStorage.getItem("place"));
+if (saved && saved.event === element("event").value) {
+	Object.assign(me, saved);
+	comeBack();
+}
