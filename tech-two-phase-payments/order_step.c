@@ -126,6 +126,7 @@ void order_step_settle(const struct order_payment *payment, enum payment_operati
 	const struct payment_result *result, const struct order_rules *rules,
 	struct order_verdict *verdict)
 {
+	/* cppcheck-suppress ctuuninitvar ; only its address is kept, the next line fills it */
 	const struct judging judging = {payment, operation, result, rules, verdict};
 	*verdict = nothing(payment);
 	if (result->status == STATUS_REFUSED && operation == PAYMENT_CREATE_INTENT)

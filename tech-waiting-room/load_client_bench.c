@@ -227,8 +227,9 @@ static size_t write_request(char to[REQUEST_SIZE_MAX])
 			targets[sent % target_count].data);
 	} else {
 		char body[64];
-		int body_size = snprintf(body, sizeof body, "{\"userId\":\"person-%lld\"}",
-			(long long)(first + (int64_t)sent));
+		int64_t number = first + (int64_t)sent;
+		int body_size = snprintf(
+			body, sizeof body, "{\"userId\":\"person-%lld\"}", (long long)number);
 		size = snprintf(to, REQUEST_SIZE_MAX,
 			"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 			"Content-Length: %d\r\n\r\n%s",

@@ -27,6 +27,7 @@ void room_keys_make(struct room_keys *keys, struct slice event)
 	static const char *const names[KEY_COUNT] = {
 		"room", "queue", "lobby", "people", "active", "back", "ranks", "late"};
 	for (size_t i = 0; i < KEY_COUNT; i++)
+		/* cppcheck-suppress uninitvar ; redis_key fills it */
 		keys->slices[i] = redis_key(keys->texts[i], "wr", event, names[i]);
 }
 
