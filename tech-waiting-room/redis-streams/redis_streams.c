@@ -337,7 +337,7 @@ static enum status admit_once(
 	struct room_keys keys;
 	struct redis_argument view_arguments[2];
 	struct redis_reply *replies[2] = {NULL, NULL};
-	bool found, shuffled_here;
+	bool found;
 	room_keys_make(&keys, event);
 	size_t count = admit_arguments(streams, &keys, call->max - call->count, call->order);
 	const struct redis_request requests[] = {{.script = &admit_script,
@@ -350,8 +350,7 @@ static enum status admit_once(
 		status = redis_reply_status(replies[i]);
 	if (status == STATUS_OK &&
 		(!script_reply_read(replies[0], &call->head) ||
-			(!view_reply_read(replies[1], call->view, &found, &shuffled_here) &&
-				found)))
+			(!view_reply_read(replies[1], call->view, &found) && found)))
 		status = STATUS_REFUSED;
 	if (status == STATUS_OK &&
 		(call->head.code == CODE_DONE || call->head.code == CODE_RESERVE ||

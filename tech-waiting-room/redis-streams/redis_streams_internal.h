@@ -51,7 +51,6 @@ struct room_keys {
 /* The order of a lobby that has been shuffled, and how far it has been called. */
 struct known_shuffle {
 	char event[WAITING_ROOM_EVENT_SIZE_MAX + 1];
-	int64_t epoch;
 	uint8_t final_seed[SHUFFLE_HASH_SIZE];
 	struct shuffle *shuffle;
 	int64_t serving;
@@ -99,13 +98,18 @@ enum status redis_streams_list(struct waiting_room *room,
 __attribute__((warn_unused_result)) enum status redis_streams_revive(
 	struct redis_streams *streams, struct slice event, bool *found);
 
+/* Note in Redis what the record holds: what advance.lua takes behind its key. */
+enum { ADVANCE_ARGUMENTS_MAX = 4 };
+__attribute__((warn_unused_result)) enum status redis_streams_advance(struct redis_streams *streams,
+	struct slice event, const struct redis_argument arguments[], size_t count);
+
 /* Reserve numbers up to `tail` and `serving` (0: none), and some more. */
 __attribute__((warn_unused_result)) enum status redis_streams_reserve(struct redis_streams *streams,
 	struct slice event, int64_t epoch, int64_t tail, int64_t serving);
 
 /* How the room stands, without reviving it. */
 __attribute__((warn_unused_result)) enum status redis_streams_peek(struct redis_streams *streams,
-	struct slice event, struct waiting_room_view *view, bool *found, bool *shuffled_here);
+	struct slice event, struct waiting_room_view *view, bool *found);
 struct redis_request redis_streams_view_request(
 	const struct room_keys *keys, struct redis_argument arguments[2]);
 
@@ -149,5 +153,5 @@ __attribute__((warn_unused_result)) bool person_record_read(
 	struct slice text, struct person_record *record);
 enum person_state person_record_state(const struct person_record *record, bool in_line);
 
-__attribute__((warn_unused_result)) bool view_reply_read(const struct redis_reply *reply,
-	struct waiting_room_view *view, bool *found, bool *shuffled_here);
+__attribute__((warn_unused_result)) bool view_reply_read(
+	const struct redis_reply *reply, struct waiting_room_view *view, bool *found);

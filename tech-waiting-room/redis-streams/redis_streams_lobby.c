@@ -3,25 +3,10 @@
 #include <stdio.h>
 
 #include "lib/base/log.h"
-#include "tech-waiting-room/redis-streams/advance.lua.h"
 #include "tech-waiting-room/redis-streams/redis_streams_internal.h"
 
-static const struct redis_script advance_script = {
-	"waiting_room_advance", lua_advance, REDIS_WRITES};
 static const struct redis_command range = {"XRANGE", REDIS_READS};
 static const struct redis_command get_fields = {"HMGET", REDIS_READS};
-
-static enum status advance(struct redis_streams *streams, struct slice event, int64_t epoch,
-	const char *step, struct redis_argument value)
-{
-	struct room_keys keys;
-	room_keys_make(&keys, event);
-	enum status status = redis_evaluate(streams->redis, &advance_script, 1,
-		REDIS_ARGUMENTS(redis_slice(keys.slices[KEY_ROOM]), redis_integer(epoch),
-			redis_text(step), value),
-		NULL);
-	return status == STATUS_UNKNOWN ? STATUS_UNAVAILABLE : status;
-}
 
 enum status redis_streams_cut(
 	struct redis_streams *streams, struct slice event, int64_t epoch, int64_t cut)
@@ -31,7 +16,9 @@ enum status redis_streams_cut(
 		status = room_record_cut(streams->record, event, &cut);
 	if (status == STATUS_UNKNOWN)
 		status = STATUS_UNAVAILABLE;
-	return status == STATUS_OK ? advance(streams, event, epoch, "fix", redis_integer(cut))
+	return status == STATUS_OK ? redis_streams_advance(streams, event,
+					     REDIS_ARGUMENTS(redis_integer(epoch),
+						     redis_text("fix"), redis_integer(cut)))
 				   : status;
 }
 
@@ -101,9 +88,9 @@ enum status redis_streams_lobby(struct waiting_room *room, struct slice event, i
 {
 	struct redis_streams *streams = redis_streams_of(room);
 	struct waiting_room_view view;
-	bool found, shuffled_here;
+	bool found;
 	*count = 0;
-	enum status status = redis_streams_peek(streams, event, &view, &found, &shuffled_here);
+	enum status status = redis_streams_peek(streams, event, &view, &found);
 	if (status != STATUS_OK || !found || !view.shuffled || from < 1)
 		return status;
 	while (*count < max && from <= view.lobby_size && status == STATUS_OK) {
@@ -131,8 +118,9 @@ static enum status open_line(struct redis_streams *streams, struct slice event, 
 	streams->opening.event[0] = '\0';
 	log_info("waiting_room.shuffled", LOG_SLICE("event", event),
 		LOG_INTEGER("people", streams->opening.list.size));
-	return advance(streams, event, epoch, "open",
-		redis_slice((struct slice){.data = (const char *)hash, .size = sizeof hash}));
+	struct slice bytes = {.data = (const char *)hash, .size = sizeof hash};
+	return redis_streams_advance(streams, event,
+		REDIS_ARGUMENTS(redis_integer(epoch), redis_text("open"), redis_slice(bytes)));
 }
 
 enum status redis_streams_shuffle_step(
@@ -200,16 +188,15 @@ enum status redis_streams_order(
 	struct redis_streams *streams, struct slice event, struct known_shuffle **order)
 {
 	struct waiting_room_view view;
-	bool found, shuffled_here;
+	bool found;
 	*order = NULL;
-	enum status status = redis_streams_peek(streams, event, &view, &found, &shuffled_here);
+	enum status status = redis_streams_peek(streams, event, &view, &found);
 	if (status != STATUS_OK || !found || !view.shuffled)
 		return status;
 	struct known_shuffle *known = slot_for(streams, event);
 	status = order_load(known, event, &view);
 	if (status != STATUS_OK)
 		return status;
-	known->epoch = view.epoch;
 	known->serving = view.serving;
 	known->used = ++streams->shuffle_uses;
 	*order = known;

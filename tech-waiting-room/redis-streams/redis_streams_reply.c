@@ -78,7 +78,6 @@ enum {
 	VIEW_SHUFFLED,
 	VIEW_SEED,
 	VIEW_LOBBY_HASH,
-	VIEW_SHUFFLED_HERE,
 	VIEW_COUNT
 };
 
@@ -99,11 +98,10 @@ static bool view_is_well_formed(const struct redis_reply *reply)
 	return redis_get_slice(redis_get_item(reply, VIEW_SEED)).size == WAITING_ROOM_SEED_SIZE;
 }
 
-bool view_reply_read(const struct redis_reply *reply, struct waiting_room_view *view, bool *found,
-	bool *shuffled_here)
+bool view_reply_read(const struct redis_reply *reply, struct waiting_room_view *view, bool *found)
 {
 	*view = (struct waiting_room_view){0};
-	*found = *shuffled_here = false;
+	*found = false;
 	if (redis_reply_kind(reply) != REDIS_ARRAY || redis_get_count(reply) == 0)
 		return false;
 	if (redis_get_count(reply) == 1)
@@ -131,7 +129,6 @@ bool view_reply_read(const struct redis_reply *reply, struct waiting_room_view *
 		.lobby_size = numbers[VIEW_LOBBY_SIZE],
 		.exact = numbers[VIEW_EXACT] == 1,
 		.shuffled = numbers[VIEW_SHUFFLED] == 1};
-	*shuffled_here = numbers[VIEW_SHUFFLED_HERE] == 1;
 	struct slice seed = redis_get_slice(redis_get_item(reply, VIEW_SEED));
 	struct slice hash = redis_get_slice(redis_get_item(reply, VIEW_LOBBY_HASH));
 	shuffle_commitment((const uint8_t *)seed.data, view->seed_commitment);

@@ -1,4 +1,5 @@
 /* Rooms as a whole: made, changed, looked at, revived after a loss, numbers reserved. */
+#include <assert.h>
 #include <stdio.h>
 
 #include "lib/base/id.h"
@@ -45,7 +46,7 @@ struct redis_request redis_streams_view_request(
 }
 
 enum status redis_streams_peek(struct redis_streams *streams, struct slice event,
-	struct waiting_room_view *view, bool *found, bool *shuffled_here)
+	struct waiting_room_view *view, bool *found)
 {
 	struct room_keys keys;
 	struct redis_reply *reply;
@@ -54,7 +55,7 @@ enum status redis_streams_peek(struct redis_streams *streams, struct slice event
 		REDIS_ARGUMENTS(
 			redis_slice(keys.slices[KEY_ROOM]), redis_slice(keys.slices[KEY_ACTIVE])),
 		&reply);
-	if (status == STATUS_OK && !view_reply_read(reply, view, found, shuffled_here))
+	if (status == STATUS_OK && !view_reply_read(reply, view, found))
 		status = STATUS_REFUSED;
 	redis_reply_free(reply);
 	return status;
@@ -64,16 +65,15 @@ enum status redis_streams_view(
 	struct waiting_room *room, struct slice event, struct waiting_room_view *view, bool *found)
 {
 	struct redis_streams *streams = redis_streams_of(room);
-	bool shuffled_here;
 	*view = (struct waiting_room_view){0};
 	*found = false;
-	enum status status = redis_streams_peek(streams, event, view, found, &shuffled_here);
+	enum status status = redis_streams_peek(streams, event, view, found);
 	if (status != STATUS_OK || *found)
 		return status;
 	status = redis_streams_revive(streams, event, found);
 	if (status != STATUS_OK || !*found)
 		return status;
-	return redis_streams_peek(streams, event, view, found, &shuffled_here);
+	return redis_streams_peek(streams, event, view, found);
 }
 
 enum status redis_streams_list(struct waiting_room *room,
@@ -254,12 +254,24 @@ enum status redis_streams_configure(struct waiting_room *room, struct slice even
 	return status;
 }
 
-/* ---- Numbers ---- */
+/* ---- What the record holds by now ---- */
+
+enum status redis_streams_advance(struct redis_streams *streams, struct slice event,
+	const struct redis_argument arguments[], size_t count)
+{
+	struct room_keys keys;
+	struct redis_argument all[1 + ADVANCE_ARGUMENTS_MAX];
+	assert(count <= ADVANCE_ARGUMENTS_MAX);
+	room_keys_make(&keys, event);
+	all[0] = redis_slice(keys.slices[KEY_ROOM]);
+	memcpy(&all[1], arguments, count * sizeof *arguments);
+	return as_unavailable(
+		redis_evaluate(streams->redis, &advance_script, 1, all, 1 + count, NULL));
+}
 
 enum status redis_streams_reserve(struct redis_streams *streams, struct slice event, int64_t epoch,
 	int64_t tail, int64_t serving)
 {
-	struct room_keys keys;
 	if (!streams->record)
 		return STATUS_REFUSED;
 	tail += tail > 0 ? streams->block : 0;
@@ -268,9 +280,7 @@ enum status redis_streams_reserve(struct redis_streams *streams, struct slice ev
 	enum status status = room_record_reserve(streams->record, event, &tail, &serving);
 	if (status != STATUS_OK)
 		return as_unavailable(status);
-	room_keys_make(&keys, event);
-	return as_unavailable(redis_evaluate(streams->redis, &advance_script, 1,
-		REDIS_ARGUMENTS(redis_slice(keys.slices[KEY_ROOM]), redis_integer(epoch),
-			redis_text("reserve"), redis_integer(tail), redis_integer(serving)),
-		NULL));
+	return redis_streams_advance(streams, event,
+		REDIS_ARGUMENTS(redis_integer(epoch), redis_text("reserve"), redis_integer(tail),
+			redis_integer(serving)));
 }
