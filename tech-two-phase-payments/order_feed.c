@@ -24,8 +24,8 @@ _Static_assert((SLOTS & (SLOTS - 1)) == 0, "a slot is found by a mask");
 /* What the lane is told. */
 struct notice {
 	struct lane_item item;
-	enum { NOTICE_OPENED, NOTICE_FOLLOWED, NOTICE_CHANGED } kind;
-	size_t count; /* OPENED: 1. FOLLOWED: several. CHANGED: 1. */
+	enum { NOTICE_OPENED, NOTICE_FOLLOWED, NOTICE_CHANGED, NOTICE_ENDED } kind;
+	size_t count; /* FOLLOWED: several. The others: 1. */
 	struct id *ids;
 	int64_t version;
 	struct slice event;
@@ -35,6 +35,7 @@ struct notice {
 struct followed {
 	struct id id;
 	bool used;
+	bool due; /* What the next reading finds is told at once. */
 	int64_t version;
 	int64_t seen;  /* By the last reading. */
 	uint64_t turn; /* Of the visit that has named it last. */
@@ -151,20 +152,32 @@ void order_feed_follow(struct order_feed *feed, struct http_exchange *exchange, 
 	notice_send(feed, notice); /* Where there is no room, the next visit finds the stream. */
 }
 
-void order_feed_changed(
-	struct order_feed *feed, struct id order_id, int64_t version, struct slice event)
+/* Tell the lane of something that this process has done with an order. A stream that begins
+ * meanwhile reads the state after that commit. */
+static void notice_order(
+	struct order_feed *feed, int kind, struct id order_id, int64_t version, struct slice event)
 {
-	/* A stream that begins meanwhile reads the state after this commit. */
 	if (http_channel_stream_count(feed->channel) == 0)
 		return;
 	struct notice *notice = notice_new(1, event);
 	if (!notice)
 		return;
-	notice->kind = NOTICE_CHANGED;
+	notice->kind = kind;
 	notice->ids[0] = order_id;
 	notice->count = 1;
 	notice->version = version;
 	notice_send(feed, notice);
+}
+
+void order_feed_changed(
+	struct order_feed *feed, struct id order_id, int64_t version, struct slice event)
+{
+	notice_order(feed, NOTICE_CHANGED, order_id, version, event);
+}
+
+void order_feed_ended(struct order_feed *feed, struct id order_id)
+{
+	notice_order(feed, NOTICE_ENDED, order_id, 0, (struct slice){.data = NULL});
 }
 
 /* On a loop. */
@@ -234,17 +247,25 @@ static void tell_change(struct order_feed *feed, const struct notice *notice)
 		followed->version = notice->version;
 }
 
-/* One order of the database's answer. What is new there is told by the next reading, unless it was
- * told by then: the thread that has made the change may just be about to tell all steps of it. */
+/* One order of the database's answer.
+ *
+ * What a visit finds new is told by the next one, unless it was told by then: the thread that has
+ * made the change may just be about to tell all steps of it.
+ *
+ * The end of a story always comes with its event, also when it was told before: streams that were
+ * told take no second, and one that has begun since would otherwise end without a word. */
 static void tell_state(struct order_feed *feed, const struct postgres_result *result, size_t row)
 {
 	struct id id = postgres_get_uuid(result, row, 0);
 	struct followed *followed = note(feed, id);
 	int64_t version = postgres_get_bigint(result, row, 1);
 	bool is_new = followed && followed->version < version;
-	bool waits = is_new && followed->version > 0 && followed->seen <= followed->version;
-	if (followed)
+	bool waits = is_new && !followed->due && followed->version > 0 &&
+		followed->seen <= followed->version;
+	if (followed) {
 		followed->seen = version;
+		followed->due = false;
+	}
 	if (waits)
 		return;
 	bool over = postgres_get_boolean(result, row, 3);
@@ -253,8 +274,7 @@ static void tell_state(struct order_feed *feed, const struct postgres_result *re
 	enum status status = STATUS_OK;
 	id_format(id, text);
 	if (over)
-		status = http_channel_finish(
-			feed->channel, slice_of(text), is_new ? "order" : NULL, event);
+		status = http_channel_finish(feed->channel, slice_of(text), "order", event);
 	else if (is_new)
 		status = http_channel_send(feed->channel, slice_of(text), "order", event);
 	if (is_new && status == STATUS_OK)
@@ -297,6 +317,26 @@ static void read_some(struct order_feed *feed, const struct id ids[], size_t cou
 	postgres_result_release(&result);
 }
 
+/* What the notice says of an order that is to be read. False: nobody follows it. */
+static bool note_reading(struct order_feed *feed, const struct notice *notice, struct id id)
+{
+	struct followed *followed = notice->kind == NOTICE_ENDED ? find(feed, id) : note(feed, id);
+	if (!followed || !followed->used)
+		return notice->kind != NOTICE_ENDED;
+	switch (notice->kind) {
+	case NOTICE_OPENED:
+		followed->turn = feed->turn;
+		followed->version = 0; /* The new stream was told nothing. */
+		break;
+	case NOTICE_ENDED:
+		followed->due = true;
+		break;
+	default:
+		followed->turn = feed->turn;
+	}
+	return true;
+}
+
 /* When the database does not answer, the next visit comes anyway. */
 static void read_and_tell(struct order_feed *feed, struct notice *const notices[], size_t count)
 {
@@ -304,11 +344,8 @@ static void read_and_tell(struct order_feed *feed, struct notice *const notices[
 	size_t id_count = 0;
 	for (size_t i = 0; i < count; i++) {
 		for (size_t j = 0; j < notices[i]->count; j++) {
-			struct followed *followed = note(feed, notices[i]->ids[j]);
-			if (followed)
-				followed->turn = feed->turn;
-			if (followed && notices[i]->kind == NOTICE_OPENED)
-				followed->version = 0; /* The new stream was told nothing. */
+			if (!note_reading(feed, notices[i], notices[i]->ids[j]))
+				continue;
 			ids[id_count++] = notices[i]->ids[j];
 			if (id_count == READ_MAX) {
 				read_some(feed, ids, id_count);

@@ -52,7 +52,11 @@ void order_feed_register_metrics(struct metrics *metrics);
 /* Reply to GET …/stream for this order; on the loop. */
 void order_feed_follow(struct order_feed *feed, struct http_exchange *exchange, struct id order_id);
 
-/* The order has come to this version, by a commit of this process. `event` is copied. A hint: where
- * there is no room it is found by reading. Any thread. */
+/* The order has come to this version, by a commit of this process, and its story goes on. `event`
+ * is copied. A hint: where there is no room it is found by reading. Any thread. */
 void order_feed_changed(
 	struct order_feed *feed, struct id order_id, int64_t version, struct slice event);
+
+/* The order may have come to the end of its story, by a commit of this process: the feed reads it,
+ * and tells. After what order_feed_changed has said of it before. Likewise a hint. Any thread. */
+void order_feed_ended(struct order_feed *feed, struct id order_id);

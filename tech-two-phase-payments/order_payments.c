@@ -424,14 +424,27 @@ static void carry_out(struct order_row *row, const struct order_verdict *verdict
 	}
 }
 
+/* Whether the order's story may be over; whether it is, the feed reads. */
+static bool may_end(const char *status)
+{
+	enum order_status named;
+	return order_status_parse(slice_of(status), &named) &&
+		(order_is_terminal(named) || named == ORDER_PAID);
+}
+
 /* As event_json in the schema. */
 static void tell(struct order_payments *payments, const struct order_row *row, const char *status,
 	int64_t version)
 {
 	const struct slice *data = row->base.data;
 	struct buffer event;
-	if (!payments->feed)
+	struct id order_id;
+	if (!payments->feed || !id_parse(row->base.key, &order_id))
 		return;
+	if (may_end(status)) {
+		order_feed_ended(payments->feed, order_id);
+		return;
+	}
 	buffer_init(&event, EVENT_SIZE);
 	buffer_add_format(&event, "{\"orderId\":\"%.*s\",\"status\":\"%s\",\"version\":%lld",
 		SLICE_PRINT(row->base.key), status, (long long)version);
@@ -444,8 +457,7 @@ static void tell(struct order_payments *payments, const struct order_row *row, c
 		buffer_add_json(&event, data[DATA_URL]);
 	}
 	buffer_add_text(&event, "}");
-	struct id order_id;
-	if (!event.failed && id_parse(row->base.key, &order_id))
+	if (!event.failed)
 		order_feed_changed(payments->feed, order_id, version, buffer_slice(&event));
 	buffer_release(&event);
 }

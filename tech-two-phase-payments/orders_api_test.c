@@ -413,6 +413,34 @@ static void stream_tells_each_change_once(void **state)
 	http_client_release(&reader.client);
 }
 
+/* Whoever follows an order whose story is over is told so before the stream ends, also when the
+ * streams of those who came before are just being ended. */
+static void ended_order_tells_its_end(void **state)
+{
+	(void)state;
+	enum { ROUNDS = 40, READERS = 8 };
+	static struct reader readers[READERS];
+	char order[64];
+	ORDERS_START("ACCESS_LOG=false");
+	snprintf(order, sizeof order, "%s", orders_make());
+	orders_confirm(order, "pm_card_visa");
+	orders_wait_status(order, "authorized");
+	for (size_t i = 0; i < READERS; i++)
+		reader_open(&readers[i], 0, order);
+	orders_do(order, "finalize", 202);
+	for (size_t round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < READERS; i++) {
+			reader_want(&readers[i], "\"status\":\"paid\"");
+			reader_want(&readers[i], "\r\n0\r\n");
+			assert_int_equal(1, reader_count(&readers[i], "\"status\":\"paid\""));
+			http_client_release(&readers[i].client);
+			reader_open(&readers[i], 0, order);
+		}
+	}
+	for (size_t i = 0; i < READERS; i++)
+		http_client_release(&readers[i].client);
+}
+
 /* The other process makes the changes; both streams hear of them. */
 static void stream_tells_what_another_process_does(void **state)
 {
@@ -549,6 +577,7 @@ int main(void)
 		ORDERS_TEST(wrong_requests_are_refused),
 		ORDERS_TEST(card_numbers_are_neither_taken_nor_logged),
 		ORDERS_TEST(stream_tells_each_change_once),
+		ORDERS_TEST(ended_order_tells_its_end),
 		ORDERS_TEST(stream_tells_what_another_process_does),
 		ORDERS_TEST(events_are_verified_and_not_believed),
 		ORDERS_TEST(operator_sees_what_is_stuck),
