@@ -12,9 +12,11 @@ usage()
 		address and undefined-behaviour sanitizers and those of lib/http with the thread
 		sanitizer.
 
-		--full          every test in every preset (debug, clang, asan, tsan, release), and
-		                in debug with ONSALE_FULL=1, by which tests take all their seeds and
-		                crash points instead of a sample
+		--full          debug with ONSALE_FULL=1, by which tests take all their seeds and
+		                crash points instead of a sample; then release, asan and tsan, without
+		                the tests that would do the same again (of tools, services and
+		                READMEs, and under sanitizers the benches); the library with clang;
+		                every fuzz target for 30 s; lint
 		--label LABEL   only the tests with this label: the name of a subproject, or lib
 
 		ONSALE_SEED in the environment repeats a seeded run. Logs: build/test-PRESET.log.
@@ -107,9 +109,12 @@ jobs=$(nproc)
 
 if [[ $full == yes ]]; then
 	ONSALE_FULL=1 run debug
-	for preset in clang asan tsan release; do
-		run "$preset"
+	# What runs scripts, or builds for release itself, does the same in each preset.
+	run release -LE '^(tools|services)$' -E '^readme_'
+	for preset in asan tsan; do
+		run "$preset" -LE '^(tools|services|bench)$' -E '^readme_'
 	done
+	run clang -L '^lib$'
 	[[ -n $label ]] || check fuzz tools/fuzz --seconds 30
 	[[ -n $label ]] || check lint tools/lint
 else
