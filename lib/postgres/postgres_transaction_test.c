@@ -2,7 +2,9 @@
  */
 #include "lib/postgres/postgres_test.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { CONTENDERS = 2 };
 
@@ -124,15 +126,22 @@ static void serialization_failure_is_a_retry(void **state)
 struct contender {
 	pthread_barrier_t *barrier;
 	struct postgres *pg;
+	struct contender *rival;
 	int64_t first;
 	int attempts;
 	int deadlocks;
 	enum status status;
+	atomic_bool ended;
 };
 
 static enum status move(struct postgres *to, void *context)
 {
 	struct contender *contender = context;
+	/* Whoever was the victim leaves the other in peace. PostgreSQL gives a row to who asks
+	 * first: before the other, who has waited for it, has woken up, the victim could take it
+	 * again, and they would lock each other out once more. */
+	while (contender->attempts > 0 && !atomic_load(&contender->rival->ended))
+		(void)poll(NULL, 0, 1);
 	enum status status = add_to(to, contender->first, 1);
 	/* Only in the first attempt do both wait until each holds a row. */
 	if (contender->attempts++ == 0)
@@ -149,6 +158,7 @@ static void *contend(void *context)
 	struct contender *contender = context;
 	struct postgres_transaction transaction = {.work = move, .context = contender};
 	contender->status = postgres_transact(contender->pg, &transaction);
+	atomic_store(&contender->ended, true);
 	return NULL;
 }
 
@@ -158,8 +168,8 @@ static void deadlock_is_retried(void **state)
 	pthread_barrier_t barrier;
 	pthread_t threads[CONTENDERS];
 	struct contender contenders[CONTENDERS] = {
-		{.barrier = &barrier, .pg = pg, .first = 1},
-		{.barrier = &barrier, .pg = other, .first = 2},
+		{.barrier = &barrier, .pg = pg, .rival = &contenders[1], .first = 1},
+		{.barrier = &barrier, .pg = other, .rival = &contenders[0], .first = 2},
 	};
 	assert_int_equal(0, pthread_barrier_init(&barrier, NULL, CONTENDERS));
 	for (int i = 0; i < CONTENDERS; i++)
