@@ -71,17 +71,13 @@ struct http_fetch post_root(void)
 	};
 }
 
-uint16_t fixture_closed_port(uint16_t port)
+uint16_t fixture_closed_port(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons(port)};
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof address;
-	int on = 1;
 	/* Bound and not listening: refused, and nobody else can have it. */
 	fixture.closed_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	/* Connections of an earlier listener may still wait out their time. */
-	setsockopt(fixture.closed_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	assert_int_equal(0, bind(fixture.closed_fd, (struct sockaddr *)&address, size));
 	assert_int_equal(0, getsockname(fixture.closed_fd, (struct sockaddr *)&address, &size));
 	return ntohs(address.sin_port);

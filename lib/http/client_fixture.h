@@ -48,10 +48,8 @@ const char *peer_url(const char *path);
 struct http_fetch get_root(void);
 struct http_fetch post_root(void);
 
-/* See that nobody listens on this port of 127.0.0.1 until the end of the test. 0: any; returns
- * which.
- */
-uint16_t fixture_closed_port(uint16_t port);
+/* A port of 127.0.0.1 on which nobody listens until the end of the test. */
+uint16_t fixture_closed_port(void);
 
 void submit(struct http_fetch *fetch);
 

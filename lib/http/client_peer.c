@@ -50,33 +50,37 @@ static void *accept_all(void *data)
 	return NULL;
 }
 
+/* A socket with that port, 0: with any. Several may be bound to one, of which one may listen. */
+static int bind_port(struct sockaddr_in *address)
+{
+	int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof *address;
+	assert(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	assert(bind(fd, (struct sockaddr *)address, size) == 0);
+	assert(getsockname(fd, (struct sockaddr *)address, &size) == 0);
+	return fd;
+}
+
 void peer_open(struct peer *peer, void (*serve)(struct peer_connection *connection))
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof address;
 	*peer = (struct peer){.serve = serve, .mutex = PTHREAD_MUTEX_INITIALIZER};
-	int on = 1;
-	peer->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert(peer->listen_fd >= 0);
-	/* So that the port can be taken by another when this one is closed. */
-	setsockopt(peer->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	assert(bind(peer->listen_fd, (struct sockaddr *)&address, size) == 0);
+	peer->held_fd = bind_port(&address);
+	peer->listen_fd = bind_port(&address);
 	assert(listen(peer->listen_fd, PEER_CONNECTIONS_MAX) == 0);
-	assert(getsockname(peer->listen_fd, (struct sockaddr *)&address, &size) == 0);
 	peer->port = ntohs(address.sin_port);
 	assert(pthread_create(&peer->thread, NULL, accept_all, peer) == 0);
 }
 
-void peer_close(struct peer *peer)
+void peer_stop(struct peer *peer)
 {
-	if (!peer->serve)
-		return;
 	atomic_store(&peer->ending, true);
 	shutdown(peer->listen_fd, SHUT_RDWR);
 	pthread_join(peer->thread, NULL);
 	close(peer->listen_fd);
-	size_t count = atomic_load(&peer->connections);
+	size_t count = atomic_exchange(&peer->connections, 0);
 	pthread_mutex_lock(&peer->mutex);
 	for (size_t i = 0; i < count; i++)
 		if (peer->all[i]->fd >= 0)
@@ -86,6 +90,15 @@ void peer_close(struct peer *peer)
 		pthread_join(peer->all[i]->thread, NULL);
 		free(peer->all[i]);
 	}
+}
+
+void peer_close(struct peer *peer)
+{
+	if (!peer->serve)
+		return;
+	if (!atomic_load(&peer->ending))
+		peer_stop(peer);
+	close(peer->held_fd);
 	peer->serve = NULL;
 }
 

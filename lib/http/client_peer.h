@@ -24,6 +24,7 @@ struct peer_connection {
 struct peer {
 	void (*serve)(struct peer_connection *connection);
 	int listen_fd;
+	int held_fd; /* Bound and not listening: nobody else gets the port of a peer that stopped. */
 	uint16_t port;
 	pthread_t thread;
 	pthread_mutex_t mutex; /* Of the descriptors, which are closed by two sides. */
@@ -38,7 +39,10 @@ struct peer {
 /* Listen on a free port of 127.0.0.1 and serve each connection; it ends when `serve` returns. */
 void peer_open(struct peer *peer, void (*serve)(struct peer_connection *connection));
 
-/* End all connections and threads. */
+/* End all connections and threads. From now on whoever connects is refused. */
+void peer_stop(struct peer *peer);
+
+/* Stop, and give the port back. */
 void peer_close(struct peer *peer);
 
 /* Receive a head and as much of a body as it declares. False when the client has gone. */

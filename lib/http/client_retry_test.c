@@ -226,8 +226,7 @@ static void sent_stays_sent(const char *text, unsigned lost)
 	fetch.attempts_max = 2;
 	submit(&fetch);
 	assert_false(is_done(&fetch));
-	peer_close(&fixture.peer);
-	fixture_closed_port(fixture.peer.port);
+	peer_stop(&fixture.peer);
 	clock_fake_advance(&fake, 5000);
 	assert_true(is_done(&fetch));
 	assert_int_equal(HTTP_FETCH_LOST, fetch.result.outcome);
@@ -250,7 +249,7 @@ static void test_nobody_listens(void **state)
 	(void)state;
 	struct http_fetch fetch = set_up(unavailable, 0);
 	char url[64];
-	snprintf(url, sizeof url, "http://127.0.0.1:%u/", fixture_closed_port(0));
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/", fixture_closed_port());
 	fetch.url = url;
 	for (int retry = HTTP_RETRY_NEVER; retry <= HTTP_RETRY_IDEMPOTENT; retry++) {
 		fetch.retry = (enum http_retry)retry;

@@ -17,7 +17,7 @@ static void test_nobody_listens(void **state)
 	(void)state;
 	char url[64];
 	fixture_serve(peer_serve_ok);
-	snprintf(url, sizeof url, "http://127.0.0.1:%u/", fixture_closed_port(0));
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/", fixture_closed_port());
 	struct http_fetch fetch = post_root();
 	fetch.url = url;
 	const struct http_fetch_result *result =

@@ -79,7 +79,7 @@ static void test_nobody_listens(void **state)
 {
 	(void)state;
 	FIXTURE_OPEN({ANSWER, 200, NULL, "{}"});
-	peer_close(&fixture.peer);
+	peer_stop(&fixture.peer);
 	struct payment_call call = sample_call(PAYMENT_CAPTURE);
 	const struct payment_result *result = make(&call, PAYMENT_CAPTURE);
 	assert_int_equal(STATUS_UNAVAILABLE, result->status);
