@@ -1,10 +1,7 @@
 #include "simplest-implementation/simplest_fixture.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -116,20 +113,7 @@ void server_start_again(void)
 
 const char *fixed_port(void)
 {
-	enum { LOWEST = 20000, COUNT = 12000 }; /* Below Linux's default ephemeral ports. */
-	for (int i = 0; i < COUNT; i++) {
-		int port = LOWEST + (int)((getpid() * 7 + i) % COUNT);
-		int fd = socket(AF_INET, SOCK_STREAM, 0);
-		struct sockaddr_in address = {
-			.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		bool is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-		close(fd);
-		if (is_free)
-			return text("PORT=%d", port);
-	}
-	fail_msg("there is no free port");
-	return NULL;
+	return text("PORT=%u", (unsigned)process_free_port());
 }
 
 static void start_process(void)

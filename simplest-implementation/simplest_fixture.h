@@ -60,9 +60,7 @@ void server_start(const char *program, const char *const settings[]);
 /* A test with a server that `start_` starts and that ends well afterwards. */
 #define SERVER_TEST(test_, start_) cmocka_unit_test_setup_teardown(test_, start_, server_tear_down)
 
-/* A port that is free and that no client's socket gets by chance, for a server that comes back on
- * it: a client that tries again while nobody listens may otherwise connect to itself. As a setting.
- */
+/* A port for a server that comes back on it (see process_free_port), as a setting. */
 const char *fixed_port(void);
 
 /* Start it once more as it was, on the same port. */

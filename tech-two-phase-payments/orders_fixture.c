@@ -1,10 +1,7 @@
 #include "tech-two-phase-payments/orders_fixture.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,8 +22,6 @@ enum {
 struct orders_fixture orders = {.client = {.fd = -1}};
 static int log_fd = -1; /* All servers', in memory, so that nothing is left behind. */
 
-static uint16_t choose_port(void);
-
 /* ---- Set-up ---- */
 
 int orders_set_up(void **state)
@@ -35,7 +30,7 @@ int orders_set_up(void **state)
 	json_object_seed(0); /* Before there are threads. */
 	log_fd = memfd_create("orders-log", MFD_CLOEXEC);
 	for (size_t i = 0; i < ORDERS_SERVERS_MAX; i++)
-		orders.ports[i] = choose_port();
+		orders.ports[i] = process_free_port();
 	http_client_init(&orders.client, orders.ports[0]);
 	return log_fd < 0 || postgres_fixture_start(&orders.postgres, "orders") != STATUS_OK;
 }
@@ -102,26 +97,6 @@ int orders_test_tear_down(void **state)
 			size > LOG_TAIL_SIZE ? log + size - LOG_TAIL_SIZE : log);
 	free(log);
 	return good && ftruncate(log_fd, 0) == 0 ? 0 : -1;
-}
-
-/* Below those of services and ephemeral ones, so that a client that tries again while nobody
- * listens cannot connect to itself. */
-static uint16_t choose_port(void)
-{
-	enum { LOWEST = 11000, COUNT = 8000, STRIDE = 13 };
-	static int used;
-	for (int i = 0; i < COUNT; i++) {
-		int port = LOWEST + (getpid() * STRIDE + used++) % COUNT;
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		struct sockaddr_in address = {.sin_family = AF_INET,
-			.sin_port = htons((uint16_t)port),
-			.sin_addr = {htonl(INADDR_LOOPBACK)}};
-		bool is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-		(void)close(fd);
-		if (is_free)
-			return (uint16_t)port;
-	}
-	return 0;
 }
 
 /* ---- Servers ---- */

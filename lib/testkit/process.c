@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -134,19 +135,25 @@ void process_release(struct process *process)
 	process->output_fd = 0;
 }
 
+/* Each process begins somewhere else, so that tests side by side do not find the same one free. */
 uint16_t process_free_port(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	socklen_t size = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert(fd >= 0);
-	int bound = bind(fd, (struct sockaddr *)&address, sizeof address);
-	assert(bound == 0);
-	int named = getsockname(fd, (struct sockaddr *)&address, &size);
-	assert(named == 0);
-	close(fd);
-	return ntohs(address.sin_port);
+	enum { LOWEST = 11000, COUNT = 8000, STRIDE = 13 };
+	static atomic_uint asked;
+	for (int tried = 0; tried < COUNT; tried++) {
+		unsigned next = (unsigned)getpid() * STRIDE + atomic_fetch_add(&asked, 1);
+		uint16_t port = (uint16_t)(LOWEST + next % COUNT);
+		struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert(fd >= 0);
+		bool is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+		close(fd);
+		if (is_free)
+			return port;
+	}
+	assert(!"a port of thousands is free");
+	return 0;
 }
 
 static int file_open(const char *path)

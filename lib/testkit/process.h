@@ -78,6 +78,8 @@ void process_kill(struct process *process);
  * if it is zero, and more than once. */
 void process_release(struct process *process);
 
-/* A TCP port of 127.0.0.1 on which nobody listens just now. Somebody else may take it before it is
- * used; a server that can take port 0 and print what it got is better off with that. */
+/* A TCP port of 127.0.0.1 on which nobody listens just now, another with each call. It lies below
+ * those of services/ and below Linux's ephemeral ones: while a server on it is down, no service
+ * takes it, no client is given it, and none that tries again connects to itself. A server that need
+ * not come back on the same port is still better off with port 0. */
 uint16_t process_free_port(void);
