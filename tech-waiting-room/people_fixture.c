@@ -186,11 +186,21 @@ static void leave(struct walker *walker, struct person *person)
 		move(walker, person, WALK_GONE);
 }
 
+/* Whether no more have left than may so far; several who look at once may be one too many each. */
+static bool may_leave(struct people *people)
+{
+	size_t most = atomic_load(&people->leave_max);
+	return most == 0 ||
+		atomic_load(&people->counts[WALK_GONE]) +
+			atomic_load(&people->counts[WALK_LEAVES]) <
+		most;
+}
+
 static void walk_activity(struct walker *walker, struct person *person)
 {
 	char path[PATH_SIZE], body[BODY_SIZE];
 	int64_t silence_ns = walker->people->heartbeat_ms * ms_ns, sent_ns = now_ns();
-	if (sent_ns >= person->leaves_at_ns) {
+	if (sent_ns >= person->leaves_at_ns && may_leave(walker->people)) {
 		leave(walker, person);
 		return;
 	}

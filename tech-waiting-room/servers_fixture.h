@@ -96,7 +96,8 @@ struct people {
 	bool split;              /* Each keeps to one server, by turns; else to either. */
 	bool asks_after_leaving; /* Whether one is let in again; one may be in another epoch. */
 	atomic_size_t counts[WALK_LOST + 1];
-	atomic_bool inexact; /* Somebody was told that positions are not exact. */
+	atomic_size_t leave_max; /* Beyond about so many, who is inside stays. 0: all may leave. */
+	atomic_bool inexact;     /* Somebody was told that positions are not exact. */
 	atomic_bool stop;
 	pthread_t walkers[WALKERS];
 };

@@ -24,7 +24,8 @@ struct peer_connection {
 struct peer {
 	void (*serve)(struct peer_connection *connection);
 	int listen_fd;
-	int held_fd; /* Bound and not listening: nobody else gets the port of a peer that stopped. */
+	int held_fd; /* Bound and not listening: nobody else gets the port of a peer that stopped.
+		      */
 	uint16_t port;
 	pthread_t thread;
 	pthread_mutex_t mutex; /* Of the descriptors, which are closed by two sides. */
