@@ -12,11 +12,11 @@ usage()
 		address and undefined-behaviour sanitizers and those of lib/http with the thread
 		sanitizer.
 
-		--full          debug with ONSALE_FULL=1, by which tests take all their seeds and
-		                crash points instead of a sample; then release, asan and tsan, without
-		                the tests that would do the same again (of tools, services and
-		                READMEs, and under sanitizers the benches); the library with clang;
-		                every fuzz target for 30 s; lint
+		--full          debug with ONSALE_FULL=1, by which tests take all their seeds
+		                and crash points instead of a sample; then release, asan and
+		                tsan, without the tests that would do the same again (tools,
+		                services, READMEs, and under sanitizers the benches); the
+		                library with clang; every fuzz target for 30 s; lint
 		--label LABEL   only the tests with this label: the name of a subproject, or lib
 
 		ONSALE_SEED in the environment repeats a seeded run. Logs: build/test-PRESET.log.
