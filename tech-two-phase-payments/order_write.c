@@ -189,24 +189,34 @@ static void refuse_late(void *context, struct lane_item *const items[], size_t c
 	}
 }
 
-/* What is due by itself: orders whose time is over, and keys that are old. A database that does not
- * answer is asked again at the next turn. */
+/* What is due by itself: orders whose time is over, and keys that are old. Where there was more
+ * than one statement takes, the next turn comes at once; a lane with work goes on with that
+ * between. A database that does not answer is asked again at the next turn. */
 static int64_t sweep(void *context, int64_t now_ms)
 {
 	struct order_writer *writer = context;
 	const struct postgres_parameter most[] = {postgres_integer(SWEEP_MAX)};
 	struct postgres_result result;
+	bool has_more = false;
 	order_point_reach("expire", "before-write");
 	if (postgres_execute(writer->pg, &expire, most, 1, &result) == STATUS_OK &&
 		result.affected_count > 0) {
 		order_point_reach("expire", "after-write");
 		writer->options.written(writer->options.context, ORDER_WRITE_CANCEL);
+		has_more = result.affected_count == SWEEP_MAX;
 	}
 	postgres_result_release(&result);
-	if (writer->turns++ % FORGET_TURNS == 0 &&
-		postgres_execute(writer->pg, &forget_keys, most, 1, NULL) != STATUS_OK)
-		log_warning("orders.sweep", LOG_TEXT("why", postgres_error(writer->pg)->message));
-	return now_ms + EXPIRE_MS;
+	if (writer->turns++ % FORGET_TURNS == 0) {
+		if (postgres_execute(writer->pg, &forget_keys, most, 1, &result) != STATUS_OK) {
+			log_warning("orders.sweep",
+				LOG_TEXT("why", postgres_error(writer->pg)->message));
+		} else if (result.affected_count == SWEEP_MAX) {
+			writer->turns = 0;
+			has_more = true;
+		}
+		postgres_result_release(&result);
+	}
+	return has_more ? now_ms : now_ms + EXPIRE_MS;
 }
 
 /* ---- One kind ---- */

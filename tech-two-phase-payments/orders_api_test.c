@@ -241,6 +241,17 @@ static void keys_are_required_and_kept(void **state)
 	orders_wait_query(0, "SELECT count(*) FROM payments.idempotency_keys");
 }
 
+/* However many there are: a sale leaves thousands a second, and they must not be there for days. */
+static void old_keys_are_forgotten_as_fast_as_they_come(void **state)
+{
+	(void)state;
+	ORDERS_START("ACCESS_LOG=false");
+	orders_query("INSERT INTO payments.idempotency_keys (caller, operation, key, fingerprint, "
+		     "status, body, created_at) SELECT 'alice', 'POST /orders', n, '', 201, '', "
+		     "clock_timestamp() - interval '25 h' FROM generate_series(1, 100000) AS n");
+	orders_wait_query(0, "SELECT count(*) FROM payments.idempotency_keys");
+}
+
 static void wrong_requests_are_refused(void **state)
 {
 	(void)state;
@@ -574,6 +585,7 @@ int main(void)
 		ORDERS_TEST(time_ends_what_is_left),
 		ORDERS_TEST(lapsed_authorization_is_not_paid),
 		ORDERS_TEST(keys_are_required_and_kept),
+		ORDERS_TEST(old_keys_are_forgotten_as_fast_as_they_come),
 		ORDERS_TEST(wrong_requests_are_refused),
 		ORDERS_TEST(card_numbers_are_neither_taken_nor_logged),
 		ORDERS_TEST(stream_tells_each_change_once),
