@@ -12,14 +12,10 @@ static const struct postgres_statement read_events = {
 	.name = "read_events", .sql = sql_read_events, .effect = POSTGRES_READS};
 
 enum {
-	QUEUE_MAX = 8192,
 	BATCH_MAX = 256,
-	READ_MAX = 1024, /* Orders read by one statement. */
-	SLOTS = 2 * ORDER_FEED_FOLLOWED_MAX,
-	FORGET_TURNS = 8, /* Visits after which an order that nobody follows is forgotten. */
+	READ_MAX = 1024,  /* Orders read by one statement. */
+	FORGET_TURNS = 8, /* Visits in which an order that may be forgotten was not named. */
 };
-
-_Static_assert((SLOTS & (SLOTS - 1)) == 0, "a slot is found by a mask");
 
 /* What the lane is told. */
 struct notice {
@@ -46,8 +42,10 @@ struct order_feed {
 	struct http_channel *channel;
 	struct lane *lane;
 	struct followed *slots, *spare;
-	size_t followed_count;
-	uint64_t turn;
+	size_t slot_count; /* A power of two, at least twice the most that are followed. */
+	size_t followed_count, followed_max;
+	uint64_t turn, forgot_turn; /* Of the visits; of the last forgetting. */
+	int64_t poll_ms;
 };
 
 static void apply_notices(
@@ -70,8 +68,13 @@ enum status order_feed_open(const struct order_feed_options *options, struct ord
 	if (!feed)
 		return STATUS_UNAVAILABLE;
 	feed->channel = options->channel;
-	feed->slots = calloc(SLOTS, sizeof *feed->slots);
-	feed->spare = calloc(SLOTS, sizeof *feed->spare);
+	feed->poll_ms = options->poll_ms > 0 ? options->poll_ms : ORDER_FEED_POLL_MS;
+	feed->followed_max =
+		options->followed_max > 0 ? options->followed_max : ORDER_FEED_FOLLOWED_MAX;
+	for (feed->slot_count = 1; feed->slot_count < 2 * feed->followed_max;)
+		feed->slot_count *= 2;
+	feed->slots = calloc(feed->slot_count, sizeof *feed->slots);
+	feed->spare = calloc(feed->slot_count, sizeof *feed->spare);
 	feed->pg = postgres_open(&(struct postgres_options){.url = options->database_url,
 		.application_name = "orders-feed",
 		.connect_ms_max = options->database_ms,
@@ -79,7 +82,7 @@ enum status order_feed_open(const struct order_feed_options *options, struct ord
 	const struct lane_options lane = {.name = "order_feed",
 		.ops = &lane_ops,
 		.context = feed,
-		.queue_max = QUEUE_MAX,
+		.queue_max = options->queue_max > 0 ? options->queue_max : ORDER_FEED_QUEUE_MAX,
 		.batch_max = BATCH_MAX,
 		.metrics = options->metrics};
 	if (!feed->slots || !feed->spare || !feed->pg ||
@@ -130,10 +133,13 @@ static struct notice *notice_new(size_t id_count, struct slice event)
 	return notice;
 }
 
-static void notice_send(struct order_feed *feed, struct notice *notice)
+/* Whether the lane takes it. */
+static bool notice_send(struct order_feed *feed, struct notice *notice)
 {
-	if (lane_submit(feed->lane, &notice->item) != STATUS_OK)
+	bool taken = lane_submit(feed->lane, &notice->item) == STATUS_OK;
+	if (!taken)
 		free(notice);
+	return taken;
 }
 
 void order_feed_follow(struct order_feed *feed, struct http_exchange *exchange, struct id order_id)
@@ -145,15 +151,20 @@ void order_feed_follow(struct order_feed *feed, struct http_exchange *exchange, 
 		http_reply_problem(exchange, &http_problem_unavailable, "Memory is short.");
 		return;
 	}
-	http_stream_begin_keyed(exchange, feed->channel, slice_of(key), (struct slice){0});
 	notice->kind = NOTICE_OPENED;
 	notice->ids[0] = order_id;
 	notice->count = 1;
-	notice_send(feed, notice); /* Where there is no room, the next visit finds the stream. */
+	/* First, since no visit could tell this stream from those that were told the state before.
+	 * Whatever the lane sends at once reaches this loop when it is through here. */
+	if (notice_send(feed, notice))
+		http_stream_begin_keyed(exchange, feed->channel, slice_of(key), (struct slice){0});
+	else
+		http_reply_problem(
+			exchange, &http_problem_unavailable, "There is too much to tell just now.");
 }
 
 /* Tell the lane of something that this process has done with an order. A stream that begins
- * meanwhile reads the state after that commit. */
+ * meanwhile reads the state after that commit, or a visit finds it. */
 static void notice_order(
 	struct order_feed *feed, int kind, struct id order_id, int64_t version, struct slice event)
 {
@@ -166,7 +177,7 @@ static void notice_order(
 	notice->ids[0] = order_id;
 	notice->count = 1;
 	notice->version = version;
-	notice_send(feed, notice);
+	(void)notice_send(feed, notice); /* Else a visit finds it. */
 }
 
 void order_feed_changed(
@@ -191,7 +202,7 @@ static void on_keys(void *context, const struct slice keys[], size_t count)
 	for (size_t i = 0; i < count; i++)
 		if (id_parse(keys[i], &notice->ids[notice->count]))
 			notice->count++;
-	notice_send(feed, notice);
+	(void)notice_send(feed, notice); /* Else there is the next visit. */
 }
 
 /* ---- The lane ---- */
@@ -202,12 +213,10 @@ static int64_t poll_followed(void *context, int64_t now_ms)
 	const struct http_key_visit visit = {.visit = on_keys, .context = feed};
 	if (http_channel_stream_count(feed->channel) > 0) {
 		feed->turn++;
-		if (feed->turn % FORGET_TURNS == 0)
-			forget_old(feed);
 		/* Where memory is short, the next time will do. */
 		(void)!http_channel_visit_keys(feed->channel, &visit);
 	}
-	return now_ms + ORDER_FEED_POLL_MS;
+	return now_ms + feed->poll_ms;
 }
 
 static void drop_notices(void *context, struct lane_item *const items[], size_t count)
@@ -247,6 +256,19 @@ static void tell_change(struct order_feed *feed, const struct notice *notice)
 		followed->version = notice->version;
 }
 
+static const char missing[] =
+	"{\"status\":404,\"title\":\"Not found\",\"detail\":\"There is no such order.\"}";
+static const char too_many[] = "{\"status\":503,\"title\":\"Service unavailable\","
+			       "\"detail\":\"Too many orders are followed just now.\"}";
+
+static void tell_error(struct order_feed *feed, struct id id, const char *error)
+{
+	char text[ID_TEXT_SIZE];
+	id_format(id, text);
+	/* Where memory is short, the next visit finds the stream again. */
+	(void)!http_channel_finish(feed->channel, slice_of(text), "error", slice_of(error));
+}
+
 /* One order of the database's answer.
  *
  * What a visit finds new is told by the next one, unless it was told by then: the thread that has
@@ -275,20 +297,12 @@ static void tell_state(struct order_feed *feed, const struct postgres_result *re
 	id_format(id, text);
 	if (over)
 		status = http_channel_finish(feed->channel, slice_of(text), "order", event);
+	else if (!followed)
+		tell_error(feed, id, too_many);
 	else if (is_new)
 		status = http_channel_send(feed->channel, slice_of(text), "order", event);
 	if (is_new && status == STATUS_OK)
 		followed->version = version;
-}
-
-static void tell_missing(struct order_feed *feed, struct id id)
-{
-	static const char error[] = "{\"status\":404,\"title\":\"Not found\","
-				    "\"detail\":\"There is no such order.\"}";
-	char text[ID_TEXT_SIZE];
-	id_format(id, text);
-	/* Where memory is short, the next visit finds the stream again. */
-	(void)!http_channel_finish(feed->channel, slice_of(text), "error", slice_of(error));
 }
 
 static bool is_among(const struct postgres_result *result, struct id id)
@@ -312,7 +326,7 @@ static void read_some(struct order_feed *feed, const struct id ids[], size_t cou
 		/* Several streams may follow one order, so fewer rows need not say much. */
 		for (size_t i = 0; i < count && result.row_count < count; i++)
 			if (!is_among(&result, ids[i]))
-				tell_missing(feed, ids[i]);
+				tell_error(feed, ids[i], missing);
 	}
 	postgres_result_release(&result);
 }
@@ -361,19 +375,19 @@ static void read_and_tell(struct order_feed *feed, struct notice *const notices[
 
 /* The slot that has the id, or the free one where it would be. The last bytes of our ids are
  * random; strangers' are whatever they are, and only make it slower. */
-static struct followed *slot_of(struct followed *slots, struct id id)
+static struct followed *slot_of(const struct order_feed *feed, struct followed *slots, struct id id)
 {
 	uint32_t hash;
 	memcpy(&hash, id.bytes + sizeof id.bytes - sizeof hash, sizeof hash);
-	size_t i = hash & (SLOTS - 1);
+	size_t mask = feed->slot_count - 1, i = hash & mask;
 	while (slots[i].used && memcmp(slots[i].id.bytes, id.bytes, sizeof id.bytes) != 0)
-		i = (i + 1) & (SLOTS - 1);
+		i = (i + 1) & mask;
 	return &slots[i];
 }
 
 static struct followed *find(struct order_feed *feed, struct id id)
 {
-	return slot_of(feed->slots, id);
+	return slot_of(feed, feed->slots, id);
 }
 
 /* The order's slot, taken where it had none; NULL when there are too many. */
@@ -382,23 +396,32 @@ static struct followed *note(struct order_feed *feed, struct id id)
 	struct followed *slot = find(feed, id);
 	if (slot->used)
 		return slot;
-	if (feed->followed_count == ORDER_FEED_FOLLOWED_MAX)
+	if (feed->followed_count == feed->followed_max) {
+		forget_old(feed);
+		slot = find(feed, id);
+	}
+	if (feed->followed_count == feed->followed_max)
 		return NULL;
 	*slot = (struct followed){.id = id, .used = true, .turn = feed->turn};
 	feed->followed_count++;
 	return slot;
 }
 
+/* Orders that no visit has named for a while make room, and only where there is none: a loop that
+ * stands still names nobody either, and who is forgotten is told the state again. */
 static void forget_old(struct order_feed *feed)
 {
 	struct followed *kept = feed->spare;
-	memset(kept, 0, SLOTS * sizeof *kept);
+	if (feed->forgot_turn == feed->turn)
+		return; /* Nothing has become old since. */
+	feed->forgot_turn = feed->turn;
+	memset(kept, 0, feed->slot_count * sizeof *kept);
 	feed->followed_count = 0;
-	for (size_t i = 0; i < SLOTS; i++) {
+	for (size_t i = 0; i < feed->slot_count; i++) {
 		const struct followed *old = &feed->slots[i];
 		if (!old->used || feed->turn - old->turn > FORGET_TURNS)
 			continue;
-		*slot_of(kept, old->id) = *old;
+		*slot_of(feed, kept, old->id) = *old;
 		feed->followed_count++;
 	}
 	feed->spare = feed->slots;
