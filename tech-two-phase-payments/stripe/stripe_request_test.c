@@ -54,54 +54,95 @@ static void want_headers(const char *head, const json_t *headers)
 		want_header(head, name, json_string_value(value));
 }
 
-/* Each sent parameter is one that the operation has, of the right type. */
+static bool is_among(const json_t *texts, const char *text)
+{
+	for (size_t i = 0; i < json_array_size(texts); i++)
+		if (strcmp(json_string_value(json_array_get(texts, i)), text) == 0)
+			return true;
+	return false;
+}
+
+/* A sent parameter is one that the operation has, of the right type. */
 static void check_parameter(const json_t *described, struct slice name, struct slice value)
 {
-	char top[64];
+	char top[64], text[256];
 	int64_t number;
 	size_t size = strcspn(name.data, "%=&");
 	snprintf(top, sizeof top, "%.*s", (int)size, name.data);
+	snprintf(text, sizeof text, "%.*s", SLICE_PRINT(value));
 	const json_t *parameter = json_object_get(described, top);
 	if (!parameter)
 		fail_msg("the operation has no parameter %s", top);
-	const char *type = json_string_value(json_object_get(parameter, "type"));
-	bool nested = name.size > size;
-	assert_true(nested == (strcmp(type, "array") == 0 || strcmp(type, "object") == 0));
-	if (strcmp(type, "integer") == 0)
-		assert_true(slice_to_integer(value, 0, INT64_MAX, &number));
+	const json_t *types = json_object_get(parameter, "types");
 	const json_t *choices = json_object_get(parameter, "enum");
-	bool known = !choices;
-	for (size_t i = 0; i < json_array_size(choices); i++)
-		known |= slice_is(value, json_string_value(json_array_get(choices, i)));
-	assert_true(known);
+	const json_t *longest = json_object_get(parameter, "maxLength");
+	if (name.size > size)
+		assert_true(is_among(types, "array") || is_among(types, "object"));
+	else if (is_among(types, "integer"))
+		assert_true(slice_to_integer(value, 0, INT64_MAX, &number));
+	else
+		assert_true(is_among(types, "string"));
+	assert_true(!choices || is_among(choices, text));
+	assert_true(!longest || (json_int_t)value.size <= json_integer_value(longest));
 }
 
-static void check_described(const json_t *described, const char *form)
+static void check_described(const json_t *operation, const json_t *recorded, const char *form)
 {
 	struct slice rest = slice_of(form), pair, name;
-	const char *required;
-	json_t *parameter;
+	const json_t *required = json_object_get(operation, "required");
+	static const char *const same[][2] = {{"method", "method"}, {"path", "template"}};
+	for (size_t i = 0; i < 2; i++)
+		assert_string_equal(json_string_value(json_object_get(operation, same[i][0])),
+			json_string_value(json_object_get(recorded, same[i][1])));
+	/* Else an unknown name would be no error. */
+	assert_true(json_is_true(json_object_get(operation, "closed")));
 	while (*form && slice_split(&rest, '&', &pair)) {
 		slice_split(&pair, '=', &name);
 		assert_non_null(pair.data);
-		check_parameter(described, name, pair);
+		check_parameter(json_object_get(operation, "parameters"), name, pair);
 	}
-	json_object_foreach((json_t *)(uintptr_t)described, required, parameter)
-	{
+	for (size_t i = 0; i < json_array_size(required); i++) {
 		char start[64];
-		snprintf(start, sizeof start, "%s=", required);
-		if (json_is_true(json_object_get(parameter, "required")))
-			assert_non_null(strstr(form, start));
+		snprintf(
+			start, sizeof start, "%s=", json_string_value(json_array_get(required, i)));
+		assert_non_null(strstr(form, start));
 	}
 }
 
-static void check_recorded(const json_t *recorded, const json_t *file)
+/* By Stripe's published descriptions: see describe.sh. */
+static void check_by_descriptions(const json_t *file, const json_t *recorded, const char *form)
+{
+	const json_t *descriptions = json_object_get(file, "descriptions");
+	const char *id = json_string_value(json_object_get(recorded, "operationId"));
+	assert_true(json_array_size(descriptions) >= 2);
+	for (size_t i = 0; i < json_array_size(descriptions); i++) {
+		const json_t *operations =
+			json_object_get(json_array_get(descriptions, i), "operations");
+		const json_t *operation = json_object_get(operations, id);
+		assert_non_null(operation);
+		check_described(operation, recorded, form);
+	}
+}
+
+/* The pinned version lies between those of the descriptions, which are in their order. */
+static void check_versions(const json_t *file, const char *pinned)
+{
+	const json_t *descriptions = json_object_get(file, "descriptions");
+	size_t count = json_array_size(descriptions);
+	const char *first =
+		json_string_value(json_object_get(json_array_get(descriptions, 0), "version"));
+	const char *last = json_string_value(
+		json_object_get(json_array_get(descriptions, count - 1), "version"));
+	assert_true(strncmp(first, pinned, strlen("2024-06-20")) <= 0);
+	assert_true(strncmp(pinned, last, strlen("2024-06-20")) <= 0);
+}
+
+static void check_recorded(const json_t *recorded, const json_t *file, const json_t *described)
 {
 	const json_t *from = json_object_get(recorded, "call");
 	const char *method = json_string_value(json_object_get(recorded, "method"));
 	const char *path = json_string_value(json_object_get(recorded, "path"));
 	const char *body = json_string_value(json_object_get(recorded, "body"));
-	const json_t *described = json_object_get(recorded, "parameters");
 	struct payment_call call = recorded_call(from);
 	char line[1024];
 
@@ -123,28 +164,38 @@ static void check_recorded(const json_t *recorded, const json_t *file)
 		assert_null(strcasestr(kept->head, "\r\nIdempotency-Key:"));
 	}
 	const char *query = strchr(path, '?');
-	check_described(described, post ? body : query ? query + 1 : "");
+	check_by_descriptions(described, recorded, post ? body : query ? query + 1 : "");
 	fixture_close(NULL);
+}
+
+static json_t *load(const char *name)
+{
+	char path[128];
+	json_error_t error;
+	snprintf(path, sizeof path, "tech-two-phase-payments/stripe/%s", name);
+	json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+	if (!file)
+		fail_msg("%s, line %d", error.text, error.line);
+	return file;
 }
 
 static void test_recorded_requests(void **state)
 {
 	(void)state;
-	json_error_t error;
-	json_t *file = json_load_file(
-		"tech-two-phase-payments/stripe/requests.json", JSON_REJECT_DUPLICATES, &error);
-	if (!file)
-		fail_msg("%s, line %d", error.text, error.line);
+	json_t *file = load("requests.json"), *described = load("described.json");
+	const json_t *headers = json_object_get(file, "headers");
+	check_versions(described, json_string_value(json_object_get(headers, "Stripe-Version")));
 	const json_t *operations = json_object_get(file, "operations");
 	bool seen[PAYMENT_OPERATION_COUNT] = {0};
 	for (size_t i = 0; i < json_array_size(operations); i++) {
 		const json_t *recorded = json_array_get(operations, i);
-		check_recorded(recorded, file);
+		check_recorded(recorded, file, described);
 		seen[operation_named(json_string_value(json_object_get(recorded, "operation")))] =
 			true;
 	}
 	for (int i = 0; i < PAYMENT_OPERATION_COUNT; i++)
 		assert_true(seen[i]);
+	json_decref(described);
 	json_decref(file);
 }
 
