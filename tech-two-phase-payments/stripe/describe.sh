@@ -21,24 +21,23 @@ describe()
 		def types: [.type // (.anyOf // [] | .[].type)] | unique;
 		def parameter: {types: types} + if .enum then {enum} else {} end
 			+ if .maxLength then {maxLength} else {} end;
-		([$requests[0].operations[].operationId] | unique) as $wanted
-		| {version: .info.version, sha256: $sha256, operations: ([.paths | to_entries[]
-			| .key as $path | .value | to_entries[]
-			| select(.value.operationId as $id | $wanted | index($id))
-			| (.value.requestBody.content["application/x-www-form-urlencoded"].schema // {})
-				as $form
-			| [.value.parameters[]? | select(.in == "query")] as $query
-			| (if .key == "get" then ($query | map({(.name): (.schema | parameter)}) | add)
-				else ($form.properties // {} | map_values(parameter)) end) as $parameters
-			| {(.value.operationId): {method: (.key | ascii_upcase), path: $path,
-				closed: (.key == "get" or $form.additionalProperties == false),
-				required: (if .key == "get"
-					then [$query[] | select(.required) | .name]
-					else $form.required // [] end),
-				parameters: $parameters}}] | add)}' "$1"
+		def wanted: $requests[0].operations | map(.operationId) | unique;
+		def by_query: [.parameters[]? | select(.in == "query")]
+			| {closed: true, required: map(select(.required) | .name),
+				parameters: (map({(.name): (.schema | parameter)}) | add)};
+		def by_form: .requestBody.content["application/x-www-form-urlencoded"].schema
+			| {closed: (.additionalProperties == false), required: (.required // []),
+				parameters: (.properties | map_values(parameter))};
+		def operation: (if .key == "get" then .value | by_query else .value | by_form end)
+			+ {method: (.key | ascii_upcase)};
+		{version: .info.version, sha256: $sha256, operations: ([.paths | to_entries[]
+			| {path: .key} as $path | .value | to_entries[]
+			| select(.value.operationId as $id | wanted | index($id))
+			| {(.value.operationId): (operation + $path)}] | add)}' "$1"
 }
 
 for description; do
 	describe "$description"
 done | jq --slurp --sort-keys --compact-output '{descriptions: .}' |
-	sed -E 's/("[A-Za-z_]+":\{"(enum|maxLength|types)")/\n\1/g; s/("(Get|Post)[A-Za-z]+":)/\n\1/g'
+	sed -E 's/("[A-Za-z_]+":\{"(enum|maxLength|types)")/\n\1/g
+		s/("(Get|Post)[A-Za-z]+":)/\n\1/g'
