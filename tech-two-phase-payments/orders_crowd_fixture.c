@@ -52,6 +52,8 @@ static struct {
 	struct trip *trips;
 	struct walker walkers[CROWD_THREADS];
 	atomic_size_t done;
+	atomic_size_t asked; /* The first server that is asked; with one, it stays there. */
+	atomic_size_t servers;
 	atomic_bool stops;
 } crowd;
 
@@ -77,6 +79,8 @@ void crowd_start(const struct crowd_options *options)
 	assert_non_null(crowd.trips);
 	atomic_store(&crowd.done, 0);
 	atomic_store(&crowd.stops, false);
+	atomic_store(&crowd.asked, options->asked);
+	atomic_store(&crowd.servers, options->servers);
 	random_init(&random, options->seed);
 	for (size_t i = 0; i < options->orders; i++)
 		crowd.trips[i].plan = plans[random_below(&random, CROWD_PLANS)];
@@ -85,7 +89,8 @@ void crowd_start(const struct crowd_options *options)
 		*walker = (struct walker){.index = i};
 		for (size_t server = 0; server < ORDERS_SERVERS_MAX; server++) {
 			http_client_init(&walker->clients[server], orders.ports[server]);
-			walker->clients[server].timeout_ms = CALL_MS_MAX;
+			walker->clients[server].timeout_ms =
+				options->call_ms > 0 ? options->call_ms : CALL_MS_MAX;
 		}
 		http_client_init(&walker->provider, orders.simulator.port);
 		walker->pg = postgres_open(&(struct postgres_options){.url = orders.postgres.url,
@@ -95,6 +100,12 @@ void crowd_start(const struct crowd_options *options)
 		assert_non_null(walker->pg);
 		assert_int_equal(0, pthread_create(&walker->thread, NULL, walk, walker));
 	}
+}
+
+void crowd_ask(size_t server)
+{
+	atomic_store(&crowd.asked, server);
+	atomic_store(&crowd.servers, 1);
 }
 
 size_t crowd_done(void)
@@ -205,7 +216,7 @@ static void look_at_orders(struct walker *walker)
 static int send(struct walker *walker, const char *path, const char *key, const char *body)
 {
 	char headers[128];
-	size_t server = walker->turn++ % crowd.options.servers;
+	size_t server = atomic_load(&crowd.asked) + walker->turn++ % atomic_load(&crowd.servers);
 	(void)snprintf(headers, sizeof headers, "Idempotency-Key: %s\r\n", key);
 	enum http_client_outcome outcome = http_client_call(
 		&walker->clients[server], "POST", path, headers, body, &walker->reply);

@@ -15,11 +15,16 @@ enum {
 struct crowd_options {
 	uint64_t seed;
 	size_t orders;
-	size_t servers; /* 1 or 2. */
+	size_t servers;  /* 1 or 2. */
+	size_t asked;    /* With one: which. */
+	int64_t call_ms; /* After which an answer counts as lost. 0: 20 s. */
 };
 
 /* Begin. One crowd at a time. */
 void crowd_start(const struct crowd_options *options);
+
+/* From now on everybody asks this server, and no other. */
+void crowd_ask(size_t server);
 
 /* How many orders have come to their end. */
 size_t crowd_done(void);
