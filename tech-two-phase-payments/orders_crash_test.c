@@ -21,6 +21,8 @@ enum {
 	PAIRS_FULL = 150, /* Of all pairs, seeded. */
 	KILLS = 4,
 	KILLS_FULL = 100,
+	DATABASE_KILLS = 3,
+	DATABASE_KILLS_FULL = 20,
 	POINTS_MAX = 80,
 };
 
@@ -215,6 +217,33 @@ static void provider_killed_each_order_is_paid_or_voided_once(void **state)
 	assert_int_equal(0, orders_judge(ORDERS_JUDGE_TELLS));
 }
 
+/* And so may the database: what it has committed it still knows, and the rest is done again. */
+static void database_killed_each_order_is_paid_or_voided_once(void **state)
+{
+	(void)state;
+	size_t kills = orders_is_full() ? DATABASE_KILLS_FULL : DATABASE_KILLS;
+	struct random random;
+	random_init_stream(&random, random_seed(), 3);
+	const struct crowd_options options = {
+		.seed = random_next(&random), .orders = ORDERS, .servers = 1};
+	orders_start(0, SERVER, (const char *const[]){LEASE, NULL});
+	crowd_start(&options);
+	for (size_t i = 0; i < kills; i++) {
+		size_t done = i * ORDERS / (kills + 1); /* Orders are under way each time. */
+		int64_t end_ms = orders_now_ms() + ORDERS_WAIT_MS_MAX;
+		while (crowd_done() < done && orders_now_ms() < end_ms)
+			orders_pause(1);
+		orders_pause((int64_t)random_below(&random, 50));
+		assert_int_equal(STATUS_OK, postgres_fixture_kill(&orders.postgres));
+		assert_int_equal(STATUS_OK, postgres_fixture_start_again(&orders.postgres));
+	}
+	crowd_join(ORDERS_WAIT_MS_MAX, NULL);
+	PQfinish(orders.database);
+	orders.database = NULL;
+	orders_wait_quiet();
+	assert_int_equal(0, orders_judge(ORDERS_JUDGE_TELLS));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +251,7 @@ int main(void)
 		ORDERS_TEST(killed_at_two_points_each_order_is_paid_or_voided_once),
 		ORDERS_TEST(killed_at_any_moment_each_order_is_paid_or_voided_once),
 		ORDERS_TEST(provider_killed_each_order_is_paid_or_voided_once),
+		ORDERS_TEST(database_killed_each_order_is_paid_or_voided_once),
 	};
 	return cmocka_run_group_tests(tests, orders_set_up, orders_tear_down);
 }
