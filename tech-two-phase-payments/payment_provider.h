@@ -2,12 +2,15 @@
  *
  * DESIGN. A payment lives at the provider under a reference, and goes through these states:
  *
- *	create_intent → CREATED ── authorize ──→ AUTHORIZED ── capture ──→ CAPTURED ── refund ──→
- *REFUNDED ↑ └→ REQUIRES_ACTION, PENDING ─┘ └── void_authorization ──→ VOIDED DECLINED ←── authorize
+ *	CREATED ── authorize ──→ AUTHORIZED ── capture ──→ CAPTURED ── refund ──→ REFUNDED
+ *	  │                        ↑  │
+ *	  ├→ REQUIRES_ACTION ──────┤  └── void_authorization ──→ VOIDED
+ *	  ├→ PENDING ──────────────┘
+ *	  └→ DECLINED, from where authorize may be tried again
  *
  * Authorizing is two calls on purpose. create_intent moves no money and reports the reference,
- *which the caller stores and commits; only then does authorize reserve money under it. So whatever
- *is lost later, whoever holds the order can look the payment up; and an intent whose reference was
+ * which the caller stores and commits; only then does authorize reserve money under it. So whatever
+ * is lost later, whoever holds the order can look the payment up; and an intent whose reference was
  * lost is harmless, because nothing was ever reserved under it.
  *
  * Every call but look_up carries an idempotency key made of order, step and payment attempt
@@ -37,12 +40,12 @@
  * will be well once an operator has set them right; no order should fail for it.
  *
  * UNKNOWN is a pending payment, never a failed one. Usually the remedy is to REPEAT the call with
- *the same key. But a provider may have stored a server error under the key and would repeat just
- *that for ever; then `next` is LOOK_UP: the caller calls look_up with the stored reference, takes
- *the state as the answer if the step was applied, and otherwise repeats the step as the next
- *payment attempt, which makes a new key. For create_intent, which has no reference yet, the caller
- *goes on to the next attempt at once (above: an intent without reference is harmless). The adapter
- *itself never invents a key and never decides that nothing was applied. A call that is older than
+ * the same key. But a provider may have stored a server error under the key and would repeat just
+ * that for ever; then `next` is LOOK_UP: the caller calls look_up with the stored reference, takes
+ * the state as the answer if the step was applied, and otherwise repeats the step as the next
+ * payment attempt, which makes a new key. For create_intent, which has no reference yet, the caller
+ * goes on to the next attempt at once (above: an intent without reference is harmless). The adapter
+ * itself never invents a key and never decides that nothing was applied. A call that is older than
  * traits.key_ms_min is to be looked up before it is repeated, since its key may be forgotten.
  *
  * An UNAVAILABLE or REFUSED speaks of this call only: it does not settle an earlier UNKNOWN.

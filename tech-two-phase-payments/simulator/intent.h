@@ -3,11 +3,11 @@
  * https://docs.stripe.com/payments/place-a-hold-on-a-payment-method:
  *
  *	requires_payment_method → requires_confirmation → requires_action → requires_capture
- *	   ↑ declined, not authenticated                                       ↓ capture, cancel,
- *expiry succeeded | canceled
+ *	   ↑ declined, not authenticated                       capture ↓    cancel, expiry ↓
+ *	                                                        succeeded         canceled
  *
  * With automatic capture an authorization goes on to `succeeded` at once. A simulator's bank
- *answers at once, so nothing is ever `processing`. */
+ * answers at once, so nothing is ever `processing`. */
 #pragma once
 
 #include <stdint.h>

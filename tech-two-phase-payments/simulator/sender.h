@@ -2,7 +2,7 @@
  *
  * DESIGN. A lane with one thread owns an HTTP fetcher (lib/http/client.h) and a heap of those that
  * wait for another attempt. Attempts are signed one by one, since a receiver refuses signatures
- *that are old (https://docs.stripe.com/webhooks, "Verify manually"):
+ * that are old (https://docs.stripe.com/webhooks, "Verify manually"):
  *
  *	Stripe-Signature: t=<seconds>,v1=<hex HMAC-SHA256 of "<seconds>.<body>", key: the secret>
  *
