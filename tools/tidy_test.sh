@@ -8,6 +8,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 tree=$scratch/tree
 checks=0
+subprojects=(simplest-implementation tech-x tech-x/one tech-y real-implementation)
 
 # file PATH: standard input becomes the file.
 file()
@@ -77,11 +78,20 @@ make_tree()
 	lines '#include "simplest-implementation/q.sql.h"' '#include <libpq-fe.h>' |
 		file simplest-implementation/main.c
 	file simplest-implementation/q.sql <<<'select 1'
-	for name in tech-x tech-y tech-x/one simplest-implementation real-implementation; do
+	for name in "${subprojects[@]}"; do
 		subproject "$name"
 	done
 	sed -i 's|\.\./lib|../../lib|' "$tree/tech-x/one/README.md"
-	lines '# Onsale' '' '[lib](lib/base/a.h)' '[web](https://example.org/none)' | file README.md
+	for name in "${subprojects[@]}"; do
+		lines "add_test(NAME readme_$name" "	COMMAND \${SOURCE}/tools/readme $name)"
+	done | file tech-x/CMakeLists.txt
+	{
+		lines '# Onsale' '' '[lib](lib/base/a.h)' '[web](https://example.org/none)' ''
+		lines '| Folder | It |' '|---|---|'
+		for name in "${subprojects[@]}"; do
+			lines "| [\`$name/\`](lib/base/a.c) | is one |"
+		done
+	} | file README.md
 	lines 'foreach(part good other)' 'onsale_test(${part}_test LABELS lib' 'SOURCES x.c)' \
 		'endforeach()' 'add_test(NAME tidy COMMAND x)' | file lib/base/CMakeLists.txt
 }
@@ -203,23 +213,38 @@ expect $readme:4 'on one line by itself'
 add '# Another title' $readme
 expect $readme:23 'one title only'
 add '```mermaid' README.md
-expect README.md:5 'the index has no diagrams'
+expect README.md:13 'the index has no diagrams'
 add '## Trade-offs' README.md
-expect README.md:5 "belongs in a subproject"
+expect README.md:13 "belongs in a subproject"
+
+
+# The index: a row for each subproject, in one table.
+sed -i '/tech-y/d' "$tree/README.md"
+expect README.md:1 'no row for tech-y/'
+sed -i '8s/$/\n/' "$tree/README.md"
+expect README.md:10 'outside of its table'
+sed -i '11s/$/\n/' "$tree/README.md"
+expect README.md:13 'outside of its table'
+
+# Commands are run.
+sed -i '/tech-y)/d' "$tree/tech-x/CMakeLists.txt"
+expect tech-y/README.md:1 'no test runs tools/readme tech-y'
+lines '' '```sh' 'true' '```' >>"$tree/README.md"
+expect README.md:1 'no test runs tools/readme \.'
 
 # Links.
 add 'See [it](lib/base/none.c).' README.md
-expect README.md:5 'the link to lib/base/none.c is dead'
+expect README.md:13 'the link to lib/base/none.c is dead'
 add 'See [it](tech-x/README.md#nowhere).' README.md
-expect README.md:5 'no such heading or line'
+expect README.md:13 'no such heading or line'
 add 'See [it](lib/base/a.c#L99).' README.md
-expect README.md:5 'no such heading or line'
+expect README.md:13 'no such heading or line'
 add 'See [it](../outside.md).' README.md
-expect README.md:5 'is dead'
+expect README.md:13 'is dead'
 add '[it]: lib/none' README.md
-expect README.md:5 'the link to lib/none is dead'
+expect README.md:13 'the link to lib/none is dead'
 add 'See [`code`](none.c).' README.md
-expect README.md:5 'the link to none.c is dead'
+expect README.md:13 'the link to none.c is dead'
 add 'Not a link: `[it](none.c)`.' README.md
 add '[up](./tech-x/../tech-x/README.md#what-it-guarantees-and-what-breaks-it)' README.md
 "$tidy" "$tree" >"$scratch/output" 2>&1 || fail 'links that lead somewhere do not pass'
@@ -259,7 +284,7 @@ good_tree
 # What must not be said or called.
 word='external''-cache'
 add "See $word/README.md" README.md
-expect README.md:5 'nothing may refer to that folder'
+expect README.md:13 'nothing may refer to that folder'
 file "lib/$word.txt" <<<''
 expect "lib/$word.txt:0" 'nothing may have this name'
 for call in strcpy sprintf strtok atoi strcat gets; do
