@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Whether tools/setup.sh installs what is missing and only that, and says what to do where it cannot.
+# Whether tools/setup.sh installs what is missing and only that, or says who else has to.
 # What it calls are stand-ins, and it does not run as root, so nothing is installed.
 # shellcheck disable=SC2016 # Text of the scripts that are made.
 set -euo pipefail

@@ -13,7 +13,7 @@
 
 #include "lib/base/log.h"
 
-enum { CLIENTS_MAX = 600 };
+enum { CLIENTS_MAX = 1200 };
 
 static struct http_client clients[CLIENTS_MAX];
 static size_t client_count;
@@ -86,6 +86,24 @@ static void test_beyond_those_who_are_told(void **state)
 	remove_clients();
 	fixture_wait_connections(0);
 	want_alive();
+}
+
+/* MHD takes 1,020 and no more unless it is told; the next ones would hang. */
+static void test_one_loop_has_as_many_as_are_set(void **state)
+{
+	(void)state;
+	enum { MANY = 1100 };
+	struct http_client_reply reply = {0};
+	fixture_open((struct http_server_options){.loop_count = 1, .connections_max = MANY});
+	add_clients(MANY);
+	fixture_wait_connections(MANY);
+	for (size_t i = 0; i < MANY; i++) {
+		assert_int_equal(HTTP_CLIENT_OK,
+			http_client_call(&clients[i], "GET", "/plain", NULL, NULL, &reply));
+		assert_int_equal(200, reply.status);
+	}
+	ask("GET", "/plain", NULL, NULL, 503);
+	http_client_reply_release(&reply);
 }
 
 static void test_idle_connections_do_not_stop_the_next(void **state)
@@ -327,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_out_of_the_last_descriptor),
 		cmocka_unit_test_teardown(test_the_limit_is_told, close_all),
 		cmocka_unit_test_teardown(test_beyond_those_who_are_told, close_all),
+		cmocka_unit_test_teardown(test_one_loop_has_as_many_as_are_set, close_all),
 		cmocka_unit_test_teardown(test_idle_connections_do_not_stop_the_next, close_all),
 		cmocka_unit_test_teardown(test_dealt_evenly, close_all),
 		cmocka_unit_test_teardown(test_taken_port_is_refused, close_all),

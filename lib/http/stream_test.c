@@ -1,6 +1,7 @@
 /* Streams of events against a real server: what a client is sent, what it gets when it returns, and
  * what becomes of those who read slowly, leave, or stay until the server closes. */
 #include <errno.h>
+#include <linux/filter.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -8,7 +9,7 @@
 
 #include "lib/http/stream_fixture.h"
 
-enum { BACKLOG = 8, RETRY_MS = 1000, KEEP_ALIVE_MS = 150, STALL_MS = 3000 };
+enum { BACKLOG = 8, RETRY_MS = 1000, KEEP_ALIVE_MS = 150, STALL_MS = 3000, VANISHED_MS = 1000 };
 
 static struct http_server *server;
 static struct http_channel *each, *latest;
@@ -260,6 +261,29 @@ static void test_who_leaves_is_forgotten(void **state)
 	want_streams(each, 0);
 }
 
+/* Its machine has lost its power, say: no FIN, no RST, and no acknowledgement of anything from now
+ * on. Here the kernel throws away whatever comes for it. What its stream is sent is little, so it
+ * never stalls; without a time for acknowledgements (TCP_USER_TIMEOUT) it would live for a quarter
+ * of an hour more. */
+static void test_who_vanishes_is_forgotten(void **state)
+{
+	(void)state;
+	reopen_server(KEEP_ALIVE_MS, VANISHED_MS);
+	struct reader *gone = reader_open(server, "/each", ""),
+		      *good = reader_open(server, "/each", "");
+	reader_want(gone, "event: hello");
+	reader_want(good, "event: hello");
+	struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
+	struct sock_fprog filter = {.len = 1, .filter = &nothing};
+	assert_int_equal(
+		0, setsockopt(gone->fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter));
+	want_streams(each, 1);
+	publish(each, "still here");
+	reader_want(good, "data: still here\n");
+	reader_close(gone);
+	reader_close(good);
+}
+
 /* One reads nothing: the others get all, and it is dropped. */
 static void test_a_stalled_reader_is_dropped(void **state)
 {
@@ -434,6 +458,7 @@ int main(void)
 		STREAM_TEST(test_the_latest_comes_once),
 		STREAM_TEST(test_a_silent_stream_is_kept_alive),
 		STREAM_TEST(test_who_leaves_is_forgotten),
+		STREAM_TEST(test_who_vanishes_is_forgotten),
 		STREAM_TEST(test_a_stalled_reader_is_dropped),
 		STREAM_TEST(test_a_slow_reader_is_conflated),
 		STREAM_TEST(test_the_server_ends_streams_cleanly),
