@@ -75,16 +75,8 @@ static bool read_integer(
 	return true;
 }
 
-void front_configure(struct http_exchange *exchange)
+bool front_read_settings(struct http_exchange *exchange, struct front_settings *given)
 {
-	struct slice event;
-	if (!front_is_admin(exchange) || !front_path_event(exchange, &event))
-		return;
-	struct front_request *request = front_request_new(exchange, FRONT_CONFIGURE);
-	if (!request)
-		return;
-	request->event = event;
-	struct front_settings *given = &request->settings;
 	struct waiting_room_settings *settings = &given->settings;
 	struct http_fields fields;
 	http_fields_begin(&fields, exchange);
@@ -109,7 +101,19 @@ void front_configure(struct http_exchange *exchange)
 		/* `null` takes a start away; nothing said leaves it. */
 		given->has_start = json_is_null(json_object_get(fields.object, "startsAt"));
 	}
-	if (http_fields_end(&fields))
+	return http_fields_end(&fields);
+}
+
+void front_configure(struct http_exchange *exchange)
+{
+	struct slice event;
+	if (!front_is_admin(exchange) || !front_path_event(exchange, &event))
+		return;
+	struct front_request *request = front_request_new(exchange, FRONT_CONFIGURE);
+	if (!request)
+		return;
+	request->event = event;
+	if (front_read_settings(exchange, &request->settings))
 		front_submit(request);
 }
 

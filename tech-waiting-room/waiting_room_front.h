@@ -221,6 +221,10 @@ struct front_request *front_request_new(
 /* Hand it over; when the lane takes no more, it is replied. */
 void front_submit(struct front_request *request);
 
+/* Read the settings in the body of PUT …/waiting-room into `given`, which is cleared. What is set
+ * is in its range, and has_… says what was given; the state always is. False: it was replied. */
+bool front_read_settings(struct http_exchange *exchange, struct front_settings *given);
+
 /* Read the token in the path. False: it was replied. */
 bool front_path_token(
 	struct http_exchange *exchange, struct token_bytes *bytes, struct place_token *token);
