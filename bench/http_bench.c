@@ -271,7 +271,7 @@ static enum status tell(const struct bench *bench)
 	report_limit(report, "%lld loops, %lld nginx workers; load and servers share the cores",
 		(long long)loops, (long long)loops);
 	report_note(report,
-		"Routing, request ids and access log are on; nginx writes its access log with "
+		"Routing, request ids, access log and metrics are on; nginx logs with "
 		"buffer=32k, and has sendfile and open_file_cache on.");
 	return report_finish(report, result_path);
 }
