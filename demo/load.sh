@@ -4,13 +4,38 @@
 set -euo pipefail
 demo=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${BASE:?the address of a server}" "${build:?the build tree}"
+attempts_max=10
+pause_seconds=${ONSALE_DEMO_PAUSE_SECONDS:-2}
 declare -A venue_ids
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 
-# post PATH MEMBER: send standard input as JSON and print one member of the reply.
+# post PATH MEMBER: send standard input as JSON and print one member of the reply. On a machine that is
+# slow or busy the server may not have the time (503), or have lost the database's answer; so the same
+# request is sent again, with the same key, which has its effect once.
 post()
 {
-	curl --fail-with-body --silent --show-error --max-time 120 \
-		-H 'Content-Type: application/json' --data-binary @- "$BASE$1" | jq -er ".$2"
+	local attempt status key
+	key=demo-$(cat /proc/sys/kernel/random/uuid)
+	cat >"$scratch/body"
+	for ((attempt = 1; attempt <= attempts_max; attempt++)); do
+		((attempt == 1)) || sleep "$pause_seconds"
+		status=$(curl --silent --show-error --max-time 120 --output "$scratch/reply" \
+			--write-out '%{http_code}' -H 'Content-Type: application/json' \
+			-H "Idempotency-Key: $key" --data-binary @"$scratch/body" "$BASE$1") ||
+			status=none
+		case $status in
+		2??)
+			jq -er ".$2" "$scratch/reply"
+			return
+			;;
+		409 | 503 | none) ;; # 409: the first request is still running.
+		*) break ;;
+		esac
+	done
+	printf 'demo/load.sh: %s is answered by %s\n' "$1" "$status" >&2
+	cat "$scratch/reply" >&2 || true
+	return 1
 }
 
 plan()
