@@ -10,9 +10,9 @@ declare -A venue_ids
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# post PATH MEMBER: send standard input as JSON and print one member of the reply. On a machine that is
-# slow or busy the server may not have the time (503), or have lost the database's answer; so the same
-# request is sent again, with the same key, which has its effect once.
+# post PATH MEMBER: send standard input as JSON and print one member of the reply. On a busy machine
+# the server may not have the time (503), or have lost the database's answer; then the
+# same request is sent again, with the same key, so that it has its effect once.
 post()
 {
 	local attempt status key
