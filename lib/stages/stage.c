@@ -326,10 +326,12 @@ static enum status open_database(struct stage *stage)
 	stage->pg = postgres_open(&(struct postgres_options){
 		.url = stage->options.database_url,
 		.application_name = stage->name,
+		.settings = stage->options.database_settings,
 		.connect_ms_max = stage->options.connect_ms_max,
 		.call_ms_max = stage->options.call_ms_max,
 	});
-	stage->options.database_url = NULL; /* It was copied there. */
+	stage->options.database_url = NULL; /* They were copied there. */
+	stage->options.database_settings = NULL;
 	return stage->pg ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
