@@ -8,7 +8,6 @@
 #include "lib/base/clock.h"
 #include "lib/stages/stages.h"
 #include "tech-two-phase-payments/order_points.h"
-#include "tech-two-phase-payments/order_statements.sql.h"
 
 enum {
 	POLL_MS = 250,
@@ -17,8 +16,6 @@ enum {
 			       * stage_retried. */
 	COLLECT_MAX = STAGE_BATCH_MAX,
 	NUMBER_SIZE = 24,
-	EVENT_SIZE = ORDER_FEED_EVENT_SIZE_MAX,
-	DATA_COUNT = STAGE_DATA_MAX,
 };
 
 /* The texts of a transition, as the statement `move` takes them. */
@@ -33,7 +30,8 @@ enum {
 	DATA_AMOUNT
 };
 
-_Static_assert(DATA_AMOUNT + 1 == DATA_COUNT, "move takes all of them");
+_Static_assert(DATA_AMOUNT + 1 == ORDER_PAYMENTS_DATA, "move takes all of them");
+_Static_assert((int)ORDER_PAYMENTS_DATA <= (int)STAGE_DATA_MAX, "a transition has room for them");
 
 struct order_row {
 	struct stage_row base;
@@ -61,7 +59,6 @@ struct order_stage {
 struct order_payments {
 	struct order_payments_options options;
 	struct order_stage stages[ORDER_STAGES];
-	struct order_feed *feed;
 };
 
 static bool read_order(
@@ -90,12 +87,12 @@ static const struct stage_ops stage_ops = {.read = read_order,
 
 /* The state "ending" is no status: its statements do not look at it. */
 static const struct {
-	const char *name, *state, *claim;
+	const char *name, *state;
 } kinds[ORDER_STAGES] = {
-	[ORDER_STAGE_AUTHORIZE] = {"authorize", "authorizing", sql_claim},
-	[ORDER_STAGE_ACTION] = {"action", "requires_action", sql_claim},
-	[ORDER_STAGE_CAPTURE] = {"capture", "capturing", sql_claim_capturing},
-	[ORDER_STAGE_ENDING] = {"ending", "ending", sql_claim_ending},
+	[ORDER_STAGE_AUTHORIZE] = {"authorize", "authorizing"},
+	[ORDER_STAGE_ACTION] = {"action", "requires_action"},
+	[ORDER_STAGE_CAPTURE] = {"capture", "capturing"},
+	[ORDER_STAGE_ENDING] = {"ending", "ending"},
 };
 
 static enum status open_stage(struct order_payments *payments, size_t index)
@@ -108,14 +105,15 @@ static enum status open_stage(struct order_payments *payments, size_t index)
 	open_metrics(stage, options->metrics);
 	return stage_open(&(struct stage_options){.name = kinds[index].name,
 				  .state = kinds[index].state,
-				  .sql = {.claim = kinds[index].claim,
-					  .renew = sql_renew,
-					  .move = sql_move,
-					  .data_count = DATA_COUNT},
+				  .sql = {.claim = options->sql.claim[index],
+					  .renew = options->sql.renew,
+					  .move = options->sql.move,
+					  .data_count = ORDER_PAYMENTS_DATA},
 				  .ops = &stage_ops,
 				  .context = stage,
 				  .row_size = sizeof(struct order_row),
 				  .database_url = options->database_url,
+				  .database_settings = options->database_settings,
 				  .in_flight_max = options->in_flight_max,
 				  .lease_ms = options->lease_ms,
 				  .poll_ms = POLL_MS,
@@ -150,9 +148,8 @@ enum status order_payments_open(
 	return STATUS_OK;
 }
 
-enum status order_payments_start(struct order_payments *payments, struct order_feed *feed)
+enum status order_payments_start(struct order_payments *payments)
 {
-	payments->feed = feed;
 	for (size_t i = 0; i < ORDER_STAGES; i++)
 		if (stage_start(payments->stages[i].stage) != STATUS_OK)
 			return STATUS_UNAVAILABLE;
@@ -424,42 +421,16 @@ static void carry_out(struct order_row *row, const struct order_verdict *verdict
 	}
 }
 
-/* Whether the order's story may be over; whether it is, the feed reads. */
-static bool may_end(const char *status)
-{
-	enum order_status named;
-	return order_status_parse(slice_of(status), &named) &&
-		(order_is_terminal(named) || named == ORDER_PAID);
-}
-
-/* As event_json in the schema. */
 static void tell(struct order_payments *payments, const struct order_row *row, const char *status,
 	int64_t version)
 {
-	const struct slice *data = row->base.data;
-	struct buffer event;
-	struct id order_id;
-	if (!payments->feed || !id_parse(row->base.key, &order_id))
-		return;
-	if (may_end(status)) {
-		order_feed_ended(payments->feed, order_id);
-		return;
-	}
-	buffer_init(&event, EVENT_SIZE);
-	buffer_add_format(&event, "{\"orderId\":\"%.*s\",\"status\":\"%s\",\"version\":%lld",
-		SLICE_PRINT(row->base.key), status, (long long)version);
-	if (data[DATA_REASON].data) {
-		buffer_add_text(&event, ",\"reason\":");
-		buffer_add_json(&event, data[DATA_REASON]);
-	}
-	if (data[DATA_URL].data) {
-		buffer_add_text(&event, ",\"nextActionUrl\":");
-		buffer_add_json(&event, data[DATA_URL]);
-	}
-	buffer_add_text(&event, "}");
-	if (!event.failed)
-		order_feed_changed(payments->feed, order_id, version, buffer_slice(&event));
-	buffer_release(&event);
+	const struct order_change change = {.key = row->base.key,
+		.status = status,
+		.version = version,
+		.reason = row->base.data[DATA_REASON],
+		.next_action_url = row->base.data[DATA_URL]};
+	if (payments->options.changed)
+		payments->options.changed(payments->options.context, &change);
 }
 
 /* ---- Metrics ---- */

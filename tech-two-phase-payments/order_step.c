@@ -68,12 +68,30 @@ static bool is_ending(const struct order_payment *payment)
 	return payment->ending != ORDER_GOES_ON && payment->status != ORDER_CAPTURING;
 }
 
+/* Nothing has to be reserved, taken or given back: the provider is not asked. */
+static void begin_free(const struct order_payment *payment, const struct order_rules *rules,
+	struct order_verdict *verdict)
+{
+	verdict->amount = 0;
+	if (is_ending(payment)) {
+		move(payment, payment->status == ORDER_PAID ? ORDER_REFUND : ending_event(payment),
+			verdict);
+		return;
+	}
+	verdict->stay_ms = rules->finalize_ms;
+	move(payment, payment->status == ORDER_CAPTURING ? ORDER_PAY : ORDER_AUTHORIZE, verdict);
+}
+
 void order_step_begin(const struct order_payment *payment, const struct order_rules *rules,
 	struct order_verdict *verdict)
 {
 	bool worn = payment->key_age_ms > rules->key_ms_min - KEY_MARGIN_MS;
 	bool asks_first = payment->has_intent && (payment->look_up != ORDER_LOOK_UP_NONE || worn);
 	*verdict = nothing(payment);
+	if (payment->total == 0) {
+		begin_free(payment, rules, verdict);
+		return;
+	}
 	if (is_ending(payment)) {
 		begin_ending(payment, asks_first, verdict);
 		return;

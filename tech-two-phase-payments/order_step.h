@@ -12,7 +12,8 @@
  *	first and a new key is made when nothing was applied.
  *   2. The reference of a payment is stored before anything is reserved under it.
  *   3. An order with the mark (ending) is canceled or expired only when the provider has said that
- *	nothing is reserved, and refunded only when it has said that it gave the money back. */
+ *	nothing is reserved, and refunded only when it has said that it gave the money back.
+ * An order of nothing needs no provider: it moves without a call. */
 #pragma once
 
 #include "lib/ticketing/order.h"

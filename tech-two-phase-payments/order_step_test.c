@@ -380,6 +380,30 @@ static void action_has_a_bounded_time(void **state)
 	assert_int_equal(60000, settle(&payment, PAYMENT_LOOK_UP, &result).delay_ms);
 }
 
+static void an_order_of_nothing_needs_no_provider(void **state)
+{
+	(void)state;
+	static const struct {
+		enum order_status from;
+		enum order_ending ending;
+		enum order_status to;
+	} table[] = {
+		{ORDER_AUTHORIZING, ORDER_GOES_ON, ORDER_AUTHORIZED},
+		{ORDER_CAPTURING, ORDER_GOES_ON, ORDER_PAID},
+		{ORDER_CAPTURING, ORDER_ENDS_BY_CANCEL, ORDER_PAID},
+		{ORDER_AUTHORIZED, ORDER_ENDS_BY_EXPIRY, ORDER_EXPIRED},
+		{ORDER_FINALIZED, ORDER_ENDS_BY_CANCEL, ORDER_CANCELED},
+		{ORDER_PAID, ORDER_ENDS_BY_CANCEL, ORDER_REFUNDED},
+	};
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		const struct order_payment payment = {
+			.status = table[i].from, .ending = table[i].ending};
+		struct order_verdict verdict = begin(&payment);
+		assert_moves(verdict, table[i].to);
+		assert_int_equal(0, verdict.amount);
+	}
+}
+
 static void names_are_those_of_the_table(void **state)
 {
 	(void)state;
@@ -408,6 +432,7 @@ int main(void)
 		cmocka_unit_test(answers_to_refunding),
 		cmocka_unit_test(authorization_is_given_up_before_it_ends),
 		cmocka_unit_test(action_has_a_bounded_time),
+		cmocka_unit_test(an_order_of_nothing_needs_no_provider),
 		cmocka_unit_test(names_are_those_of_the_table),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

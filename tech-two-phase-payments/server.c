@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/base/buffer.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/program.h"
 #include "lib/http/health.h"
 #include "lib/http/server.h"
 #include "lib/http/server_metrics.h"
+#include "tech-two-phase-payments/order_feed.h"
 #include "tech-two-phase-payments/order_payments.h"
 #include "tech-two-phase-payments/order_routes.h"
 #include "tech-two-phase-payments/order_statements.sql.h"
@@ -332,11 +334,57 @@ static void on_written(void *context, enum order_write_kind kind)
 		order_payments_wake(house->payments, (enum order_stage_kind)stage);
 }
 
+/* Whether the order's story may be over; whether it is, the feed reads. */
+static bool may_end(const char *status)
+{
+	enum order_status named;
+	return order_status_parse(slice_of(status), &named) &&
+		(order_is_terminal(named) || named == ORDER_PAID);
+}
+
+/* What the stages have committed is told to those who follow the order: as event_json in the
+ * schema. */
+static void on_changed(void *context, const struct order_change *change)
+{
+	const struct house *house = context;
+	struct buffer event;
+	struct id order_id;
+	if (!id_parse(change->key, &order_id))
+		return;
+	if (may_end(change->status)) {
+		order_feed_ended(house->feed, order_id);
+		return;
+	}
+	buffer_init(&event, ORDER_FEED_EVENT_SIZE_MAX);
+	buffer_add_format(&event, "{\"orderId\":\"%.*s\",\"status\":\"%s\",\"version\":%lld",
+		SLICE_PRINT(change->key), change->status, (long long)change->version);
+	if (change->reason.data) {
+		buffer_add_text(&event, ",\"reason\":");
+		buffer_add_json(&event, change->reason);
+	}
+	if (change->next_action_url.data) {
+		buffer_add_text(&event, ",\"nextActionUrl\":");
+		buffer_add_json(&event, change->next_action_url);
+	}
+	buffer_add_text(&event, "}");
+	if (!event.failed)
+		order_feed_changed(house->feed, order_id, change->version, buffer_slice(&event));
+	buffer_release(&event);
+}
+
 static bool open_payments(struct house *house, struct fault *fault)
 {
 	struct order_payments_options options = {
 		.database_url = settings.database_url,
 		.database_ms = settings.database_ms,
+		.sql = {.claim = {[ORDER_STAGE_AUTHORIZE] = sql_claim,
+				[ORDER_STAGE_ACTION] = sql_claim,
+				[ORDER_STAGE_CAPTURE] = sql_claim_capturing,
+				[ORDER_STAGE_ENDING] = sql_claim_ending},
+			.renew = sql_renew,
+			.move = sql_move},
+		.changed = on_changed,
+		.context = house,
 		.return_url = settings.return_url,
 		.in_flight_max = (size_t)settings.in_flight_max,
 		.lease_ms = settings.lease_ms,
@@ -421,7 +469,7 @@ static bool open_server(struct house *house, struct fault *fault)
 	if (!channel || order_feed_open(&feed, &house->feed) != STATUS_OK)
 		return false;
 	atomic_store(&house->front.feed, house->feed);
-	return order_payments_start(house->payments, house->feed) == STATUS_OK;
+	return order_payments_start(house->payments) == STATUS_OK;
 }
 
 /* ---- Closing ---- */
