@@ -71,8 +71,9 @@ make_tree()
 		file tech-x/one/server.c
 	file tech-x/x_routes.h <<<'#include "lib/http/c.h"'
 	lines '#include "tech-x/x.h"' '#include <hiredis/hiredis.h>' | file tech-x/one/one.h
-	lines '#include "tech-y/y.h"' '#include "lib/postgres/d.h"' | file tech-x/two/two.h
+	lines '#include "tech-y/y_stages.h"' '#include "lib/postgres/d.h"' | file tech-x/two/two.h
 	file tech-y/y.h <<<'#include "lib/base/a.h"'
+	lines '#include "tech-y/y.h"' '#include "lib/http/c.h"' | file tech-y/y_stages.h
 	lines '#include "tech-x/one/one.h"' '#include "tech-x/x.h"' |
 		file real-implementation/compose.c
 	lines '#include "simplest-implementation/q.sql.h"' '#include <libpq-fe.h>' |
@@ -164,6 +165,8 @@ add '#include "tech-x/one/one.h"' tech-x/x_routes.c
 expect tech-x/x_routes.c:3 'a family must not name the adapter'
 add '#include "tech-x/one/one.h"' tech-x/two/two.h
 expect tech-x/two/two.h:3 'an adapter must not name another'
+add '#include "tech-x/one/one.h"' tech-y/y_stages.h
+expect tech-y/y_stages.h:3 'a family must not name the adapter'
 add '#include "real-implementation/compose.c"' tech-x/two/two.h
 expect tech-x/two/two.h:3 'an adapter must not know real-implementation'
 add '#include <librdkafka/rdkafka.h>' tech-x/one/one.h
