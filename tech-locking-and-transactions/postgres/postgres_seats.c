@@ -74,7 +74,8 @@ enum status postgres_seats_open(
 		.application_name = options->application_name,
 		.settings = batched ? batched_settings : NULL,
 		.call_ms_max = options->call_ms_max,
-		.lock_ms_max = options->lock_ms_max};
+		.lock_ms_max = options->lock_ms_max,
+		.fail_fast = options->fail_fast};
 	struct postgres_seats *store = calloc(1, sizeof *store);
 	if (!store)
 		return STATUS_UNAVAILABLE;

@@ -35,6 +35,7 @@ struct postgres_seats_options {
 	enum postgres_seats_technique technique;
 	int64_t call_ms_max; /* For each statement: see postgres.h. */
 	int64_t lock_ms_max;
+	bool fail_fast; /* Who waits is told at once when the database is away: see postgres.h. */
 	/* Of the pessimistic and optimistic transactions. What is not READ COMMITTED is for
 	 * measuring what it costs: the locks make it neither safer nor simpler. */
 	enum postgres_isolation isolation;
