@@ -9,16 +9,21 @@
 struct id seat_ticket_id(struct id order, struct slice seat)
 {
 	uint8_t text[sizeof order.bytes + SEAT_STORE_ID_SIZE_MAX], hash[SHA256_DIGEST_LENGTH];
-	struct id ticket;
 	assert(seat.size <= SEAT_STORE_ID_SIZE_MAX);
 	memcpy(text, order.bytes, sizeof order.bytes);
 	if (seat.size > 0)
 		memcpy(text + sizeof order.bytes, seat.data, seat.size);
 	SHA256(text, sizeof order.bytes + seat.size, hash);
-	memcpy(ticket.bytes, hash, sizeof ticket.bytes);
-	ticket.bytes[6] = (uint8_t)((ticket.bytes[6] & 0x0F) | 0x80); /* Version 8, */
-	ticket.bytes[8] = (uint8_t)((ticket.bytes[8] & 0x3F) | 0x80); /* variant 10. */
-	return ticket;
+	return seat_id_of_hash(hash);
+}
+
+struct id seat_id_of_hash(const uint8_t hash[])
+{
+	struct id id;
+	memcpy(id.bytes, hash, sizeof id.bytes);
+	id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0F) | 0x80); /* Version 8, */
+	id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3F) | 0x80); /* variant 10. */
+	return id;
 }
 
 static bool is_name(struct slice text, size_t size_min, size_t size_max)

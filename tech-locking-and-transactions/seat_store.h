@@ -137,6 +137,9 @@ struct sell_result {
  * SHA-256(the order's 16 bytes ‖ the seat's id). */
 struct id seat_ticket_id(struct id order, struct slice seat);
 
+/* The UUIDv8 whose bytes are the first 16 of a hash. */
+struct id seat_id_of_hash(const uint8_t hash[]);
+
 /* ---- release ---- */
 
 struct release_request {
