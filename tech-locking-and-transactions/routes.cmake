@@ -18,3 +18,8 @@ foreach(part routes purchases hostile)
 	onsale_test(seat_${part}_test LABELS tech-locking-and-transactions SECONDS 300
 		SOURCES seat_${part}_test.c LINK onsale_seat_routes_fixture)
 endforeach()
+
+# Tests: servers as programs.
+onsale_library(onsale_seat_servers_conformance
+	SOURCES seat_servers_conformance.c seat_servers_fixture.c
+	LINK onsale_testkit PkgConfig::jansson PkgConfig::cmocka Threads::Threads)

@@ -1,0 +1,71 @@
+/* Seats, holds and purchases on PostgreSQL, over HTTP. */
+#include "tech-locking-and-transactions/postgres/postgres_seats.h"
+#include "tech-locking-and-transactions/seat_server.h"
+
+static struct {
+	const char *database_url;
+	int64_t technique, call_ms, lock_ms;
+} settings;
+
+/* In the order of enum postgres_seats_technique. */
+static const char *const techniques[] = {"batched", "pessimistic", "optimistic", NULL};
+
+static const struct config_setting table[] = {
+	{.flag = "database-url",
+		.environment = "DATABASE_URL",
+		.kind = CONFIG_SECRET,
+		.value = &settings.database_url,
+		.required = true,
+		.help = "PostgreSQL connection string"},
+	{.flag = "technique",
+		.environment = "TECHNIQUE",
+		.kind = CONFIG_CHOICE,
+		.value = &settings.technique,
+		.fallback = "batched",
+		.choices = techniques,
+		.help = "how seats are held and sold; servers of different ones may share seats"},
+	{.flag = "database-timeout",
+		.environment = "DATABASE_TIMEOUT",
+		.kind = CONFIG_DURATION,
+		.value = &settings.call_ms,
+		.fallback = "5s",
+		.min = 100,
+		.max = 60000,
+		.help = "for connecting to the database, and for one statement"},
+	{.flag = "lock-timeout",
+		.environment = "LOCK_TIMEOUT",
+		.kind = CONFIG_DURATION,
+		.value = &settings.lock_ms,
+		.fallback = "2s",
+		.min = 10,
+		.max = 60000,
+		.help = "for waiting for a row that somebody else has locked"},
+};
+
+static enum status open_store(void *context, struct seat_store **store, struct fault *fault)
+{
+	(void)context;
+	return postgres_seats_open(
+		&(struct postgres_seats_options){.url = settings.database_url,
+			.application_name = "seats",
+			.technique = (enum postgres_seats_technique)settings.technique,
+			.call_ms_max = settings.call_ms,
+			.lock_ms_max = settings.lock_ms,
+			.fail_fast = true},
+		store, fault);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct seat_technology technology = {
+		.name = "postgres-seats-server",
+		.summary = "Seats, holds and purchases on PostgreSQL. Listens on loopback unless "
+			   "told otherwise, since it knows no users.",
+		.port = "8121",
+		.service = "postgres",
+		.opener = {.open_store = open_store},
+		.settings = table,
+		.setting_count = sizeof table / sizeof *table,
+	};
+	return seat_serve(&technology, argc, argv);
+}
