@@ -286,8 +286,8 @@ struct stage_options {
 	size_t row_size; /* Of the application's struct. 0: that of struct stage_row. */
 	const char *database_url;
 	const char *database_settings; /* Of the session, as in postgres.h; NULL: none. */
-	size_t batch_max;       /* Rows of one claim or one move, up to STAGE_BATCH_MAX. */
-	size_t in_flight_max;   /* Up to STAGE_IN_FLIGHT_MAX. 0: batch_max. */
+	size_t batch_max;              /* Rows of one claim or one move, up to STAGE_BATCH_MAX. */
+	size_t in_flight_max;          /* Up to STAGE_IN_FLIGHT_MAX. 0: batch_max. */
 	int64_t lease_ms;       /* Longer than any single call to the database, and with `act`
 				 * longer than that. Renewed each third of it. */
 	int64_t poll_ms;        /* How often an idle stage looks without being woken. */
