@@ -1,12 +1,12 @@
 # The HTTP front of seats, holds and purchases, the same for every technology.
 onsale_library(onsale_seat_routes SOURCES
-	seat_admin.c seat_listing.c seat_holds.c seat_lanes.c seat_purchases.c seat_reads.c seat_reply.c
+	seat_admin.c seat_holds.c seat_lanes.c seat_listing.c seat_purchases.c seat_reads.c seat_reply.c
 	seat_routes.c
 	LINK onsale_seat_store onsale_http onsale_batch onsale_payments onsale_ticketing
 		PkgConfig::libcrypto)
 
 # What a technology's server.c hands its functions to.
-onsale_library(onsale_seat_server SOURCES seat_server.c LINK onsale_seat_routes)
+onsale_library(onsale_seat_server SOURCES seat_payments.c seat_server.c LINK onsale_seat_routes)
 
 onsale_test(seat_listing_test LABELS tech-locking-and-transactions
 	SOURCES seat_listing_test.c LINK onsale_seat_routes onsale_seat_memory)

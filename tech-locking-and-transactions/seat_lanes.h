@@ -27,7 +27,6 @@ enum {
 	SEAT_READS_BATCH_MAX = 32, /* Each has a reply of its own, as large as the event. */
 	SEAT_HOLD_MS_DEFAULT = 600000,
 	SEAT_EXPIRE_MS_DEFAULT = 1000,
-	SEAT_RECOVER_MS_DEFAULT = 5000,
 	SEAT_RETRY_MS = 250,            /* Until a technology that did not answer is asked again. */
 	SEAT_RECOVER_MAX = 256,         /* Orders taken up by one call. */
 	SEAT_BODY_BYTES_MAX = 8192,     /* Of any request here. */
@@ -104,7 +103,6 @@ struct seat_till {
 	struct checkout *checkout; /* NULL: not opened yet. */
 	int64_t open_ms;
 	bool complained;
-	int64_t recover_ms; /* When it is due again. */
 	struct arena arena;
 	struct buffer text;
 	struct buy_request *requests; /* CHECKOUT_BATCH_MAX of each. */
@@ -130,7 +128,7 @@ struct seat_routes {
 	struct seat_till *tills; /* Those of purchases, then orders, recovery. */
 	size_t till_count;
 	struct lane *purchases, *orders, *recovery; /* NULL: nothing can be bought. */
-	atomic_bool started, stocked;
+	atomic_bool started, stocked, stopping;
 	struct seat_metrics metrics;
 };
 

@@ -147,12 +147,23 @@ static bool hand_on(struct seat_till *till, struct seat_request *request)
 	return lane_submit(seat_look_lane(till->routes)->lane, &request->item) == STATUS_OK;
 }
 
+/* Those that have not begun are not worth the wait of a server that is to end. */
+static bool is_stopping(const struct seat_till *till, size_t count)
+{
+	if (!atomic_load(&till->routes->stopping))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		seat_reply_refused(till->asked[i], "The server is ending; nothing was done.");
+	seat_complete(till->asked, count);
+	return true;
+}
+
 static void apply_purchases(
 	void *context, size_t thread, struct lane_item *const items[], size_t count)
 {
 	struct seat_till *till = (struct seat_till *)context + thread;
 	count = seat_lane_take(items, count, till->asked);
-	if (count == 0)
+	if (count == 0 || is_stopping(till, count))
 		return;
 	call_all(till, checkout_buy, "buy", count);
 	for (size_t i = 0; i < count; i++) {
@@ -267,13 +278,4 @@ static void apply_recovery(
 	seat_complete(till->asked, count);
 }
 
-static int64_t tick_recovery(void *context, int64_t now_ms)
-{
-	struct seat_till *till = context;
-	struct recovery recovery;
-	(void)recover(till, &recovery);
-	return now_ms + till->routes->options.recover_ms;
-}
-
-const struct lane_ops seat_recover_ops = {
-	.apply = apply_recovery, .late = seat_late, .tick = tick_recovery};
+const struct lane_ops seat_recover_ops = {.apply = apply_recovery, .late = seat_late};

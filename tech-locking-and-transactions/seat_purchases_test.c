@@ -11,10 +11,9 @@ static int set_up(void **state)
 {
 	(void)state;
 	shop_open(&shop);
-	shop_server_open(&server, &shop, (struct seat_routes_options){.recover_ms = NEVER_MS});
+	shop_server_open(&server, &shop, (struct seat_routes_options){0});
 	shop_server_open(&other, &shop,
-		(struct seat_routes_options){
-			.recover_ms = NEVER_MS, .checkout_thread_count = 1, .hold_lane_count = 1});
+		(struct seat_routes_options){.checkout_thread_count = 1, .hold_lane_count = 1});
 	shop_wait_ready(&server, true);
 	shop_wait_ready(&other, true);
 	return 0;
@@ -259,19 +258,6 @@ static void test_recovery_is_the_admin_s(void **state)
 	assert_string_equal("2023-11-14T22:13:20.000Z", text_in(stuck, "since"));
 }
 
-static void test_recovery_goes_on_by_itself(void **state)
-{
-	(void)state;
-	shop_server_close(&server);
-	shop_server_open(&server, &shop, (struct seat_routes_options){.recover_ms = 1});
-	size_t before = fake_orders_recoveries(shop.orders);
-	int64_t deadline_ms = now_ms() + PATIENCE_MS;
-	while (fake_orders_recoveries(shop.orders) < before + 3) {
-		assert_true(now_ms() < deadline_ms);
-		pause_ms(1);
-	}
-}
-
 int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(test_##name_, set_up, tear_down)
@@ -284,7 +270,6 @@ int main(void)
 		TEST(one_hold_is_bought_once),
 		TEST(everybody_buys_at_once),
 		TEST(recovery_is_the_admin_s),
-		TEST(recovery_goes_on_by_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -286,7 +286,8 @@ void seat_reply_buy(
 		seat_reply_no_hold(request);
 		break;
 	case BUY_OTHER_ORDER:
-		http_reply_problem(request->exchange, &hold_sold, NULL);
+		http_reply_problem(request->exchange, &hold_sold,
+			"Another order has bought it, or is about to.");
 		break;
 	case BUY_OTHER_REQUEST:
 		http_reply_problem(request->exchange, &key_reused, NULL);

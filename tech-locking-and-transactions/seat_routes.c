@@ -92,8 +92,6 @@ static void set_defaults(struct seat_routes_options *options)
 		options->hold_ms = SEAT_HOLD_MS_DEFAULT;
 	if (options->expire_ms == 0)
 		options->expire_ms = SEAT_EXPIRE_MS_DEFAULT;
-	if (options->recover_ms == 0)
-		options->recover_ms = SEAT_RECOVER_MS_DEFAULT;
 	assert(options->hold_lane_count <= SEAT_ROUTES_LANES_MAX);
 	assert(options->checkout_thread_count <= SEAT_ROUTES_LANES_MAX);
 	assert(options->hold_ms <= SEAT_STORE_HOLD_MS_MAX);
@@ -196,6 +194,7 @@ bool seat_routes_ready(const struct seat_routes *routes)
 void seat_routes_stop(struct seat_routes *routes)
 {
 	struct lane *tills[] = {routes->purchases, routes->orders, routes->recovery};
+	atomic_store(&routes->stopping, true);
 	for (size_t i = 0; i < routes->lane_count; i++)
 		if (routes->lanes[i].lane)
 			lane_stop(routes->lanes[i].lane);

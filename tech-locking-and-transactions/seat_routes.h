@@ -52,7 +52,6 @@ struct seat_routes_options {
 	size_t batch_max;             /* 0: what the technology takes. */
 	int64_t hold_ms;              /* How long a hold lives. 0: 10 minutes. */
 	int64_t expire_ms;            /* How often expired holds are tidied up. 0: 1 s. */
-	int64_t recover_ms;           /* How often what was left half done is taken up. 0: 5 s. */
 	struct metrics *metrics;      /* Not yet frozen; outlives the routes. NULL: none. */
 };
 

@@ -23,7 +23,7 @@ enum {
 
 static struct {
 	int64_t port, loops, connections_max, queue_max, reads_max, batch_max;
-	int64_t hold_lanes, checkout_threads, hold_ms, expire_ms, recover_ms;
+	int64_t hold_lanes, checkout_threads, hold_ms, expire_ms;
 	int64_t request_ms, head_ms, body_ms, idle_ms, log_form, log_level, price;
 	const char *address, *admin_token, *plan, *event_name, *currency, *prices;
 	bool access_log;
@@ -98,14 +98,6 @@ static const struct config_setting common[] = {
 		.min = 10,
 		.max = 3600000,
 		.help = "how often holds that ran out are tidied up; their seats are free at once"},
-	{.flag = "recover-every",
-		.environment = "RECOVER_EVERY",
-		.kind = CONFIG_DURATION,
-		.value = &settings.recover_ms,
-		.fallback = "5s",
-		.min = 10,
-		.max = 3600000,
-		.help = "how often purchases that were left half done are taken up"},
 	{.flag = "hold-lanes",
 		.environment = "HOLD_LANES",
 		.kind = CONFIG_INTEGER,
@@ -265,18 +257,25 @@ static int configure(const struct seat_technology *technology, int argc, char **
 {
 	/* Static, since the texts of --help and of faults point into it. */
 	static struct config_setting table[SEAT_SERVER_SETTINGS_MAX];
-	assert((size_t)COMMON_COUNT + technology->setting_count <= SEAT_SERVER_SETTINGS_MAX);
+	size_t count = COMMON_COUNT, more = 0;
+	if (technology->more_settings)
+		more = *technology->more_setting_count;
+	assert(count + technology->setting_count + more <= SEAT_SERVER_SETTINGS_MAX);
 	memcpy(table, common, sizeof common);
 	table[0].fallback = technology->port;
 	if (technology->setting_count > 0)
-		memcpy(&table[COMMON_COUNT], technology->settings,
+		memcpy(&table[count], technology->settings,
 			technology->setting_count * sizeof *table);
+	count += technology->setting_count;
+	if (more > 0)
+		memcpy(&table[count], technology->more_settings, more * sizeof *table);
+	count += more;
 	const struct config_program program = {
 		.name = technology->name,
 		.summary = technology->summary,
 		.version = "1.0",
 		.settings = table,
-		.setting_count = COMMON_COUNT + technology->setting_count,
+		.setting_count = count,
 	};
 	return program_configure(&program, argc, argv, NULL);
 }
@@ -336,7 +335,6 @@ static enum status open_seats(struct server_parts *parts, struct fault *fault)
 		.batch_max = (size_t)settings.batch_max,
 		.hold_ms = settings.hold_ms,
 		.expire_ms = settings.expire_ms,
-		.recover_ms = settings.recover_ms,
 		.metrics = parts->metrics,
 	};
 	return seat_routes_open(&options, &parts->seats, fault);

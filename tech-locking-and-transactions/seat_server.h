@@ -42,6 +42,8 @@ struct seat_technology {
 	struct seat_opener opener;
 	const struct config_setting *settings; /* Besides those that all have. */
 	size_t setting_count;
+	const struct config_setting *more_settings; /* Those of seat_payments.h, say; NULL: none. */
+	const size_t *more_setting_count;
 	/* Further things that /readyz asks after; may be made by `prepare`. */
 	const struct http_health_check *checks;
 	size_t check_count;

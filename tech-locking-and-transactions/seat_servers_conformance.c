@@ -20,6 +20,9 @@ static struct seat_servers servers;
 /* How often a test with kills is repeated. Each round has seats of its own. */
 enum { ROUNDS_MAX = 4, ROUND_SEATS = SEAT_FOUGHT_FOR / ROUNDS_MAX };
 
+/* Seats of each test that sells them. */
+enum { SEAT_SOLD_EACH = (SEAT_ALL - SEAT_FOUGHT_FOR) / 3 };
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -124,16 +127,70 @@ static void the_service_is_killed_and_comes_back(void **state)
 		seat_servers_ask(&servers, 0, "POST", path, "Idempotency-Key: away\r\n",
 			"{\"userId\":\"u\",\"seats\":[\"x\"]}", &reply));
 	assert_non_null(http_client_reply_header(&reply, "Retry-After"));
-	/* So does one that is started meanwhile. */
+	/* One that is started meanwhile waits for it. */
 	seat_servers_stop(&servers, 1);
-	seat_servers_start(&servers, 1);
-	seat_servers_wait_ready(&servers, 1, 503, NULL, 0);
+	seat_servers_launch(&servers, 1);
 	assert_true(technology->start_again());
+	seat_servers_await(&servers, 1);
 	for (size_t i = 0; i < SEAT_SERVERS; i++)
 		seat_servers_wait_ready(&servers, i, 200, NULL, 0);
 	seat_fight_end(fight);
 	release_all(fight);
 	http_client_reply_release(&reply);
+}
+
+/* Hold these seats, and buy them while `disturb` does its worst. */
+static void sell(const char *name, size_t first, size_t count, void (*disturb)(void))
+{
+	if (!technology->captured)
+		skip();
+	int64_t captured = technology->captured();
+	struct seat_fight *fight = new_fight(name, first, count);
+	seat_fight_start(fight);
+	seat_fight_end(fight);
+	seat_fight_buy_start(fight);
+	seat_fight_buy_wait(fight, 1);
+	disturb();
+	seat_fight_buy_end(fight);
+	assert_int_equal(captured + (int64_t)count * SEAT_PRICE, technology->captured());
+}
+
+static void kill_a_server(void)
+{
+	seat_servers_kill(&servers, 0);
+	seat_servers_start(&servers, 0);
+	seat_servers_wait_ready(&servers, 0, 200, NULL, 0);
+}
+
+static void who_buys_is_served_though_a_server_is_killed(void **state)
+{
+	(void)state;
+	sell("bought", SEAT_FOUGHT_FOR, SEAT_SOLD_EACH, kill_a_server);
+}
+
+static void end_a_server(void)
+{
+	seat_servers_stop(&servers, 1);
+	seat_servers_start(&servers, 1);
+	seat_servers_wait_ready(&servers, 1, 200, NULL, 0);
+}
+
+static void who_buys_is_served_though_a_server_ends(void **state)
+{
+	(void)state;
+	sell("bought-2", SEAT_FOUGHT_FOR + SEAT_SOLD_EACH, SEAT_SOLD_EACH, end_a_server);
+}
+
+static void kill_the_service(void)
+{
+	assert_true(technology->kill());
+	assert_true(technology->start_again());
+}
+
+static void who_buys_is_served_though_the_service_is_killed(void **state)
+{
+	(void)state;
+	sell("bought-3", SEAT_FOUGHT_FOR + 2 * SEAT_SOLD_EACH, SEAT_SOLD_EACH, kill_the_service);
 }
 
 int seat_servers_conformance(const struct seat_servers_technology *given)
@@ -143,6 +200,9 @@ int seat_servers_conformance(const struct seat_servers_technology *given)
 		cmocka_unit_test(a_server_is_killed_in_the_middle),
 		cmocka_unit_test(a_server_ends_with_work_in_flight),
 		cmocka_unit_test(the_service_is_killed_and_comes_back),
+		cmocka_unit_test(who_buys_is_served_though_a_server_is_killed),
+		cmocka_unit_test(who_buys_is_served_though_a_server_ends),
+		cmocka_unit_test(who_buys_is_served_though_the_service_is_killed),
 	};
 	technology = given;
 	return cmocka_run_group_tests_name("servers", tests, set_up, tear_down);

@@ -17,6 +17,9 @@ struct seat_servers_technology {
 	bool (*start_again)(void);
 	/* What the service itself says of the event's seats: NULL: all is well. NULL: not asked. */
 	const char *(*judge)(struct id event);
+	/* What the payment provider has captured so far, in minor units, once nothing is under way
+	 * at the provider. NULL: nothing can be bought. */
+	int64_t (*captured)(void);
 };
 
 /* Run all of it; returns what main returns. */

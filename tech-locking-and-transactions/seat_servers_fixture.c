@@ -50,10 +50,26 @@ void seat_servers_open(
 
 void seat_servers_start(struct seat_servers *servers, size_t index)
 {
+	seat_servers_launch(servers, index);
+	seat_servers_await(servers, index);
+}
+
+void seat_servers_await(struct seat_servers *servers, size_t index)
+{
+	if (process_wait_line(&servers->processes[index], "ready http://", SEAT_PATIENCE_MS, NULL,
+		    0) != STATUS_OK)
+		fail_msg("%s does not start; see %s", servers->technology->program,
+			servers->logs[index]);
+}
+
+void seat_servers_launch(struct seat_servers *servers, size_t index)
+{
 	static const char *const common[] = {"ADMIN_TOKEN=t0p", "HOLD_TIME=4h", "ACCESS_LOG=false",
-		"REQUEST_TIMEOUT=60s", "DATABASE_TIMEOUT=20s", "LOCK_TIMEOUT=15s", "PRICE=1500"};
+		"REQUEST_TIMEOUT=60s", "DATABASE_TIMEOUT=10s", "LOCK_TIMEOUT=8s", "PRICE=1500",
+		"PURCHASE_WAIT=30s", "LEASE=3s", "BACKOFF_MAX=500ms"};
 	const char *environment[SEAT_SERVER_SETTINGS] = {0};
 	char port[32], plan[TEXT_SIZE], path[TEXT_SIZE];
+	_Static_assert(SEAT_PRICE == 1500, "as the settings say");
 	const char *build = getenv("ONSALE_BUILD"), *source = getenv("ONSALE_SOURCE");
 	size_t count = sizeof common / sizeof *common;
 	memcpy(environment, common, sizeof common);
@@ -72,9 +88,6 @@ void seat_servers_start(struct seat_servers *servers, size_t index)
 		.environment = environment,
 		.error_path = servers->logs[index]};
 	assert_int_equal(STATUS_OK, process_start(&servers->processes[index], &options));
-	if (process_wait_line(&servers->processes[index], "ready http://", SEAT_PATIENCE_MS, NULL,
-		    0) != STATUS_OK)
-		fail_msg("%s does not start; see %s", path, servers->logs[index]);
 }
 
 void seat_servers_kill(struct seat_servers *servers, size_t index)
@@ -151,8 +164,8 @@ static void find_seats(struct seat_servers *servers)
 	snprintf(path, sizeof path, "/events/%s/seats?section=Parterre", servers->event);
 	json_t *seats = get(servers, path);
 	const json_t *items = json_object_get(seats, "items");
-	assert_true(json_array_size(items) >= SEAT_FOUGHT_FOR);
-	for (size_t i = 0; i < SEAT_FOUGHT_FOR; i++)
+	assert_true(json_array_size(items) >= SEAT_ALL);
+	for (size_t i = 0; i < SEAT_ALL; i++)
 		snprintf(servers->seats[i], sizeof servers->seats[i], "%s",
 			json_string_value(json_object_get(json_array_get(items, i), "seatId")));
 	json_decref(seats);
@@ -167,6 +180,23 @@ struct buyer {
 	struct http_client_reply reply;
 	char path[TEXT_SIZE], headers[TEXT_SIZE], body[TEXT_SIZE];
 };
+
+static void open_clients(struct buyer *buyer)
+{
+	for (size_t i = 0; i < SEAT_SERVERS; i++) {
+		http_client_init(&buyer->clients[i], buyer->fight->servers->ports[i]);
+		buyer->clients[i].timeout_ms = SEAT_PATIENCE_MS / 2;
+	}
+	buyer->server = buyer->index % SEAT_SERVERS;
+}
+
+static void free_buyer(struct buyer *buyer)
+{
+	for (size_t i = 0; i < SEAT_SERVERS; i++)
+		http_client_release(&buyer->clients[i]);
+	http_client_reply_release(&buyer->reply);
+	free(buyer);
+}
 
 static void note_wrong(struct seat_fight *fight, const char *what, int status, const char *more)
 {
@@ -261,11 +291,7 @@ static void *fight_for_seats(void *context)
 		order[i - 1] = order[j];
 		order[j] = kept;
 	}
-	for (size_t i = 0; i < SEAT_SERVERS; i++) {
-		http_client_init(&buyer->clients[i], fight->servers->ports[i]);
-		buyer->clients[i].timeout_ms = SEAT_PATIENCE_MS / 2;
-	}
-	buyer->server = buyer->index % SEAT_SERVERS;
+	open_clients(buyer);
 	snprintf(buyer->path, sizeof buyer->path, "/events/%s/holds", fight->servers->event);
 	for (size_t i = 0; i < fight->count; i++) {
 		/* Everybody tries each seat that nobody is known to have, and more often alone
@@ -277,17 +303,14 @@ static void *fight_for_seats(void *context)
 		if (!pair || !try_to_hold(buyer, order + i, 2))
 			(void)try_to_hold(buyer, order + i, 1);
 	}
-	for (size_t i = 0; i < SEAT_SERVERS; i++)
-		http_client_release(&buyer->clients[i]);
-	http_client_reply_release(&buyer->reply);
-	free(buyer);
+	free_buyer(buyer);
 	return NULL;
 }
 
 void seat_fight_start(struct seat_fight *fight)
 {
 	pthread_mutex_init(&fight->mutex, NULL);
-	assert_true(fight->first + fight->count <= SEAT_FOUGHT_FOR);
+	assert_true(fight->count <= SEAT_FOUGHT_FOR && fight->first + fight->count <= SEAT_ALL);
 	for (size_t i = 0; i < SEAT_BUYERS; i++) {
 		struct buyer *buyer = calloc(1, sizeof *buyer);
 		assert_non_null(buyer);
@@ -309,7 +332,7 @@ void seat_fight_wait(struct seat_fight *fight, size_t granted)
 }
 
 /* What was acknowledged is there, and says the same by every server. */
-static void want_claim(struct seat_fight *fight, size_t index, size_t seat)
+static void want_claim(struct seat_fight *fight, size_t index, size_t seat, const char *status)
 {
 	const struct seat_claim *taken = &fight->claims[seat - fight->first];
 	struct http_client_reply reply = {0};
@@ -319,7 +342,7 @@ static void want_claim(struct seat_fight *fight, size_t index, size_t seat)
 	assert_int_equal(
 		200, seat_servers_ask(fight->servers, index, "GET", path, NULL, NULL, &reply));
 	json_t *json = http_client_reply_json(&reply);
-	assert_string_equal("held", json_string_value(json_object_get(json, "status")));
+	assert_string_equal(status, json_string_value(json_object_get(json, "status")));
 	assert_string_equal(taken->person, json_string_value(json_object_get(json, "userId")));
 	const json_t *seats = json_object_get(json, "seats");
 	for (size_t i = 0; i < json_array_size(seats); i++)
@@ -331,22 +354,101 @@ static void want_claim(struct seat_fight *fight, size_t index, size_t seat)
 	http_client_reply_release(&reply);
 }
 
-void seat_fight_end(struct seat_fight *fight)
+static void want_all(struct seat_fight *fight, const char *status)
 {
 	const struct seat_servers_technology *technology = fight->servers->technology;
-	for (size_t i = 0; i < SEAT_BUYERS; i++)
-		pthread_join(fight->threads[i], NULL);
-	pthread_mutex_destroy(&fight->mutex);
 	if (fight->wrong > 0)
 		fail_msg("%zu answers were wrong; %s", fight->wrong, fight->first_wrong);
-	assert_int_equal(0, fight->twice);
-	assert_int_equal(fight->count, atomic_load(&fight->granted));
 	for (size_t i = 0; i < fight->count; i++)
 		for (size_t server = 0; server < SEAT_SERVERS; server++)
-			want_claim(fight, server, fight->first + i);
+			want_claim(fight, server, fight->first + i, status);
 	struct id event;
 	assert_true(id_parse(slice_of(fight->servers->event), &event));
 	const char *verdict = technology->judge ? technology->judge(event) : NULL;
 	if (verdict)
 		fail_msg("the judge says: %s", verdict);
+}
+
+void seat_fight_end(struct seat_fight *fight)
+{
+	for (size_t i = 0; i < SEAT_BUYERS; i++)
+		pthread_join(fight->threads[i], NULL);
+	assert_int_equal(0, fight->twice);
+	want_all(fight, "held");
+	assert_int_equal(fight->count, atomic_load(&fight->granted));
+}
+
+/* ---- Buying ---- */
+
+static void *buy_hold(void *context)
+{
+	struct buyer *buyer = context;
+	struct seat_fight *fight = buyer->fight;
+	int64_t deadline_ms = now_ms() + SEAT_PATIENCE_MS;
+	int status;
+	open_clients(buyer);
+	snprintf(buyer->headers, sizeof buyer->headers, "Idempotency-Key: buy-%s\r\n", fight->name);
+	/* 202: it is not over; the same request again tells. */
+	while ((status = ask_until_answered(buyer)) == 202 && now_ms() < deadline_ms)
+		pause_ms(POLL_MS);
+	if (status == 200) {
+		json_t *json = http_client_reply_json(&buyer->reply);
+		atomic_fetch_add(
+			&fight->tickets, json_array_size(json_object_get(json, "tickets")));
+		atomic_fetch_add(&fight->paid, 1);
+		json_decref(json);
+	} else {
+		note_wrong(fight, "a purchase", status, buyer->reply.body);
+	}
+	free_buyer(buyer);
+	return NULL;
+}
+
+void seat_fight_buy_start(struct seat_fight *fight)
+{
+	fight->hold_count = 0;
+	for (size_t i = 0; i < fight->count && fight->hold_count < SEAT_BUYERS; i++) {
+		size_t j = 0;
+		while (j < i && strcmp(fight->claims[j].hold, fight->claims[i].hold) != 0)
+			j++;
+		if (j < i)
+			continue;
+		struct buyer *buyer = calloc(1, sizeof *buyer);
+		assert_non_null(buyer);
+		buyer->fight = fight;
+		buyer->index = fight->hold_count;
+		snprintf(buyer->path, sizeof buyer->path, "/holds/%s/purchase",
+			fight->claims[i].hold);
+		/* Half of them say who they are. */
+		if (i % 2 == 0)
+			snprintf(buyer->body, sizeof buyer->body,
+				"{\"paymentMethod\":\"pm_card_visa\"}");
+		else
+			snprintf(buyer->body, sizeof buyer->body,
+				"{\"paymentMethod\":\"pm_card_visa\",\"userId\":\"%s\"}",
+				fight->claims[i].person);
+		assert_int_equal(0,
+			pthread_create(
+				&fight->threads[fight->hold_count++], NULL, buy_hold, buyer));
+	}
+}
+
+void seat_fight_buy_wait(struct seat_fight *fight, size_t paid)
+{
+	int64_t deadline_ms = now_ms() + SEAT_PATIENCE_MS;
+	while (atomic_load(&fight->paid) < paid) {
+		if (now_ms() > deadline_ms)
+			fail_msg("only %zu were paid; %s", atomic_load(&fight->paid),
+				fight->first_wrong);
+		pause_ms(1);
+	}
+}
+
+void seat_fight_buy_end(struct seat_fight *fight)
+{
+	for (size_t i = 0; i < fight->hold_count; i++)
+		pthread_join(fight->threads[i], NULL);
+	want_all(fight, "sold");
+	assert_int_equal(fight->hold_count, atomic_load(&fight->paid));
+	assert_int_equal(fight->count, atomic_load(&fight->tickets));
 }

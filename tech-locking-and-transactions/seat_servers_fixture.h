@@ -14,7 +14,9 @@ enum {
 	SEAT_SERVERS = 2,
 	SEAT_SERVER_SETTINGS = 32,
 	SEAT_BUYERS = 64,
-	SEAT_FOUGHT_FOR = 100,
+	SEAT_FOUGHT_FOR = 100, /* At most, in one fight. */
+	SEAT_ALL = 160,        /* Of them the last are to be sold. */
+	SEAT_PRICE = 1500,
 	SEAT_ID_TEXT = 80,
 	SEAT_PATIENCE_MS = 120000, /* Of a busy machine under a sanitizer. */
 };
@@ -25,7 +27,7 @@ struct seat_servers {
 	uint16_t ports[SEAT_SERVERS];
 	char logs[SEAT_SERVERS][64];
 	char event[ID_TEXT_SIZE];
-	char seats[SEAT_FOUGHT_FOR][SEAT_ID_TEXT]; /* Of one section, the first of them. */
+	char seats[SEAT_ALL][SEAT_ID_TEXT]; /* Of one section, the first of them. */
 };
 
 /* Start both; each keeps its port over restarts. Fails the running test where it cannot, as all
@@ -33,6 +35,10 @@ struct seat_servers {
 void seat_servers_open(
 	struct seat_servers *servers, const struct seat_servers_technology *technology);
 void seat_servers_start(struct seat_servers *servers, size_t index);
+
+/* The same in two parts, for one that is started before its service. */
+void seat_servers_launch(struct seat_servers *servers, size_t index);
+void seat_servers_await(struct seat_servers *servers, size_t index);
 void seat_servers_kill(struct seat_servers *servers, size_t index);
 
 /* SIGTERM, and an end with code 0. */
@@ -64,7 +70,8 @@ struct seat_fight {
 	struct seat_claim claims[SEAT_FOUGHT_FOR]; /* By seat, as acknowledged. */
 	size_t twice, wrong; /* Given twice; answers that must not be, or never came. */
 	char first_wrong[256];
-	atomic_size_t granted;
+	atomic_size_t granted, paid, tickets;
+	size_t hold_count; /* Different ones, whose owners buy. */
 	pthread_t threads[SEAT_BUYERS];
 };
 
@@ -76,3 +83,13 @@ void seat_fight_wait(struct seat_fight *fight, size_t granted);
 
 /* Wait for everybody. Afterwards every seat is one person's, and each server knows that. */
 void seat_fight_end(struct seat_fight *fight);
+
+/* Everybody who has a hold buys it, all at once, until it is paid. */
+void seat_fight_buy_start(struct seat_fight *fight);
+
+/* Wait until so many purchases are paid, as acknowledged. */
+void seat_fight_buy_wait(struct seat_fight *fight, size_t paid);
+
+/* Wait for everybody. Afterwards each hold is sold, with a ticket for each of its seats, and each
+ * server knows that. */
+void seat_fight_buy_end(struct seat_fight *fight);

@@ -3,8 +3,10 @@
 
 #include "tech-locking-and-transactions/postgres/postgres_seats_fixture.h"
 #include "tech-locking-and-transactions/seat_servers_conformance.h"
+#include "tech-two-phase-payments/simulator/simulator_fixture.h"
 
 static struct seats_fixture seats;
+static struct simulator_fixture simulator;
 
 static bool kill_postgres(void)
 {
@@ -22,22 +24,32 @@ static const char *judge(struct id event)
 	return seats_fixture_judge(&seats, event, message, sizeof message);
 }
 
+static int64_t captured(void)
+{
+	return simulator_fixture_total(&simulator, "eur", "captured");
+}
+
 int main(int argc, char **argv)
 {
-	char url[320], technique[64];
+	char url[320], technique[64], provider[128];
 	if (argc != 2 ||
-		seats_fixture_start(&seats, "servers", POSTGRES_SEATS_BATCHED) != STATUS_OK)
+		seats_fixture_start(&seats, "servers", POSTGRES_SEATS_BATCHED) != STATUS_OK ||
+		simulator_fixture_start(&simulator, NULL) != STATUS_OK)
 		return 1;
 	snprintf(url, sizeof url, "DATABASE_URL=%s", seats.postgres.url);
 	snprintf(technique, sizeof technique, "TECHNIQUE=%s", argv[1]);
-	const char *const environment[] = {url, technique, NULL};
+	snprintf(provider, sizeof provider, "STRIPE_BASE_URL=%s", simulator.url);
+	const char *const environment[] = {
+		url, technique, provider, "STRIPE_SECRET_KEY=" SIMULATOR_KEY, NULL};
 	int failed = seat_servers_conformance(
 		&(struct seat_servers_technology){.program = "postgres/postgres-seats-server",
 			.missing = "postgres",
 			.environment = environment,
 			.kill = kill_postgres,
 			.start_again = start_postgres,
-			.judge = judge});
+			.judge = judge,
+			.captured = captured});
+	failed += !simulator_fixture_stop(&simulator);
 	seats_fixture_stop(&seats);
 	return failed;
 }
