@@ -7,7 +7,8 @@ WORKDIR /onsale
 COPY tools/setup.sh tools/
 RUN tools/setup.sh build
 COPY . .
-RUN tools/build.sh release simplest-server redis-streams-server orders-server payment-simulator
+RUN tools/build.sh release simplest-server redis-streams-server postgres-seats-server \
+	orders-server payment-simulator
 
 # What all of them have. Their own stages say that they run as onsale, since some install more.
 FROM debian:bookworm-slim AS server
@@ -46,6 +47,21 @@ ENV PORT=8101
 EXPOSE 8101
 USER onsale
 ENTRYPOINT ["redis-streams-server"]
+
+# It needs DATABASE_URL, ADMIN_TOKEN and STRIPE_SECRET_KEY, and calls Stripe unless STRIPE_BASE_URL
+# says otherwise. The hall of 5,000 seats that is on sale is in the image.
+FROM server AS seats-postgres
+RUN apt-get update \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+		libpq5 libssl3 \
+	&& rm -rf /var/lib/apt/lists/*
+COPY --from=build /onsale/demo/venues/concert-hall.json /usr/local/share/onsale/
+COPY --from=build /onsale/build/release/tech-locking-and-transactions/postgres/postgres-seats-server \
+	/usr/local/bin/
+ENV PORT=8121 PLAN=/usr/local/share/onsale/concert-hall.json
+EXPOSE 8121
+USER onsale
+ENTRYPOINT ["postgres-seats-server"]
 
 # It needs DATABASE_URL, ADMIN_TOKEN and STRIPE_SECRET_KEY, and calls Stripe unless STRIPE_BASE_URL
 # says otherwise.

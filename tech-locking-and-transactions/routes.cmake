@@ -2,8 +2,8 @@
 onsale_library(onsale_seat_routes SOURCES
 	seat_admin.c seat_holds.c seat_lanes.c seat_listing.c seat_purchases.c seat_reads.c seat_reply.c
 	seat_routes.c
-	LINK onsale_seat_store onsale_http onsale_batch onsale_payments onsale_ticketing
-		PkgConfig::libcrypto)
+	LINK onsale_seat_store onsale_checkout onsale_http onsale_batch onsale_payments
+		onsale_ticketing PkgConfig::libcrypto)
 
 # What a technology's server.c hands its functions to.
 onsale_library(onsale_seat_server SOURCES seat_payments.c seat_server.c LINK onsale_seat_routes)

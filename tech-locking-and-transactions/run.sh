@@ -1,8 +1,3 @@
 #!/usr/bin/env bash
-# Compare the techniques once, briefly; the bench starts and ends its own PostgreSQL.
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-
-tools/setup.sh build bench postgres
-tools/build.sh release seat_store_bench
-exec build/release/tech-locking-and-transactions/seat_store_bench --rounds=1 "$@"
+# The family's default technology.
+exec "$(dirname "${BASH_SOURCE[0]}")/postgres/run.sh" "$@"

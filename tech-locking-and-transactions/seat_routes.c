@@ -110,22 +110,12 @@ static struct metrics_counter *counter(
 
 static void open_metrics(struct seat_metrics *metrics, struct metrics *registry)
 {
-	static const char *const bought[] = {[BUY_PAID] = "paid",
-		[BUY_DECLINED] = "declined",
-		[BUY_REQUIRES_ACTION] = "requires_action",
-		[BUY_EXPIRED] = "expired",
-		[BUY_NOT_HELD] = "not_held",
-		[BUY_NOT_YOURS] = "not_yours",
-		[BUY_OTHER_ORDER] = "other_order",
-		[BUY_OTHER_REQUEST] = "other_request",
-		[BUY_MALFORMED] = "malformed",
-		[BUY_PENDING] = "pending"};
 	for (int i = 0; i <= HOLD_MALFORMED; i++)
 		metrics->holds[i] = counter(registry, "seat_holds", "Requests to hold seats.",
 			hold_outcome_name((enum hold_outcome)i));
 	for (int i = 0; i < BUY_OUTCOME_COUNT; i++)
-		metrics->purchases[i] =
-			counter(registry, "seat_purchases", "Requests to buy a hold.", bought[i]);
+		metrics->purchases[i] = counter(registry, "seat_purchases",
+			"Requests to buy a hold.", buy_outcome_name((enum buy_outcome)i));
 	metrics->released =
 		counter(registry, "seat_holds_released", "Holds given back by request.", NULL);
 	metrics->expired =

@@ -13,6 +13,7 @@ build=${1-${ONSALE_BUILD-$root/build/debug}}
 declare -A programs=(
 	[simplest]=simplest-implementation/simplest-server
 	[waiting-room-redis-streams]=tech-waiting-room/redis-streams/redis-streams-server
+	[seats-postgres]=tech-locking-and-transactions/postgres/postgres-seats-server
 	[orders]=tech-two-phase-payments/orders-server
 	[payment-simulator]=tech-two-phase-payments/simulator/payment-simulator
 )
