@@ -135,6 +135,44 @@ const char *check_opposite_orders(struct seat_suite *suite)
 	return suite_expect(suite, 0, 12, SEAT_AVAILABLE, "after all groups have left");
 }
 
+/* ---- a request that comes to nothing, beside one that is for the same seat ---- */
+
+static const char *ask_in_vain(struct seat_suite *suite)
+{
+	suite_ask(suite, 0, &(struct suite_ask){.first = 1, .count = 2});
+	suite->seats[0][1] = slice_of("nowhere");
+	TRY(suite_hold(suite, 0, 1));
+	CHECK(suite, suite->held[0].outcome == HOLD_NO_SUCH_SEAT,
+		"a seat that does not exist is %s", hold_outcome_name(suite->held[0].outcome));
+	return NULL;
+}
+
+static const char *meet_nobody(struct seat_suite *suite, int number, void *shared)
+{
+	(void)shared;
+	for (int round = 0; round < 4 * ROUNDS; round++) {
+		if (number == 0) {
+			TRY(ask_in_vain(suite));
+			continue;
+		}
+		TRY(suite_hold_one(suite, 0, &(struct suite_ask){.first = 1, .count = 1}));
+		CHECK(suite, suite->held[0].outcome == HOLD_GRANTED,
+			"a seat that another only asks for is %s",
+			hold_outcome_name(suite->held[0].outcome));
+		TRY(suite_release_one(suite, 0));
+	}
+	return NULL;
+}
+
+const char *check_exact_refusals(struct seat_suite *suite)
+{
+	if (!suite->traits->exact_refusals)
+		return NULL;
+	TRY(suite_stock(suite, 3));
+	TRY(suite_parallel(suite, 2, meet_nobody, NULL));
+	return suite_expect(suite, 0, 3, SEAT_AVAILABLE, "after it was released");
+}
+
 /* ---- the same request, twice at once ---- */
 
 struct twin {

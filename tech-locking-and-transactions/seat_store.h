@@ -210,12 +210,16 @@ typedef void seat_visit(void *context, const struct seat_view *seat);
 
 /* What the callers must know of a technology; each trait has a conformance test. */
 struct seat_store_traits {
-	const char *name;  /* "postgres-batched" */
-	bool durable;      /* What was acknowledged outlives kill -9 of the service. */
-	bool exact_expiry; /* A hold may be sold until expires_at_ms, and never from then on.
-			    * Otherwise its end is up to a second off. */
-	bool reads_latest; /* look_up and availability see what any instance has acknowledged. */
-	size_t batch_max;  /* Requests of one call, 1 to SEAT_STORE_BATCH_MAX. */
+	const char *name;    /* "postgres-batched" */
+	bool durable;        /* What was acknowledged outlives kill -9 of the service. */
+	bool exact_expiry;   /* A hold may be sold until expires_at_ms, and never from then on.
+			      * Otherwise its end is up to a second off. */
+	bool reads_latest;   /* look_up and availability see what any instance has acknowledged. */
+	bool exact_refusals; /* TAKEN names all seats that others hold or have bought, and no more.
+			      * Otherwise at least one, and perhaps one that somebody is only
+			      * asking for; and it may be said for a while after a seat has
+			      * come back. */
+	size_t batch_max;    /* Requests of one call, 1 to SEAT_STORE_BATCH_MAX. */
 };
 
 struct seat_store {

@@ -50,6 +50,7 @@ static const struct named_check checks[] = {
 	{"one_seat", check_one_seat},
 	{"hundred_seats", check_hundred_seats},
 	{"opposite_orders", check_opposite_orders},
+	{"exact_refusals", check_exact_refusals},
 	{"repeated_in_flight", check_repeated_in_flight},
 	{"sell_and_expire", check_sell_and_expire},
 	{"lost_answer", check_lost_answer},

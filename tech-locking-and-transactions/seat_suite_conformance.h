@@ -151,7 +151,7 @@ suite_check check_expired_is_not_sold, check_expired_is_free, check_expire, chec
 suite_check check_batch_limits, check_bad_among_good, check_claims_in_a_batch,
 	check_repeated_in_a_batch, check_later_of_a_batch, check_sales_in_a_batch;
 /* contention_conformance.c */
-suite_check check_one_seat, check_hundred_seats, check_opposite_orders, check_repeated_in_flight,
-	check_sell_and_expire;
+suite_check check_one_seat, check_hundred_seats, check_opposite_orders, check_exact_refusals,
+	check_repeated_in_flight, check_sell_and_expire;
 /* fault_conformance.c */
 suite_check check_lost_answer, check_restart;

@@ -56,6 +56,7 @@ static const struct seat_store_traits *traits_of(const struct seat_store *store)
 	static const struct seat_store_traits traits = {.name = "memory",
 		.exact_expiry = true,
 		.reads_latest = true,
+		.exact_refusals = true,
 		.batch_max = SEAT_STORE_BATCH_MAX};
 	(void)store;
 	return &traits;

@@ -85,6 +85,7 @@ enum status postgres_seats_open(
 		.durable = true,
 		.exact_expiry = true,
 		.reads_latest = true,
+		.exact_refusals = true,
 		.batch_max = SEAT_STORE_BATCH_MAX};
 	arena_init(&store->arena, ARENA_BYTES_MAX);
 	store->keys.slots = calloc(SEATS_KEYS_SIZE, sizeof *store->keys.slots);
