@@ -13,6 +13,7 @@
 #include "lib/batch/lane.h"
 #include "lib/testkit/process.h"
 #include "lib/testkit/random.h"
+#include "tech-locking-and-transactions/redis-guard/redis_guard.h"
 
 enum { NAME_SIZE = 16, COUNT_MAX = 8, PATH_SIZE = 320, ARGUMENT_SIZE = 96, LINE_SIZE = 256 };
 
@@ -63,6 +64,11 @@ static struct seat_store *open_store(
 		.call_ms_max = 60000,
 		.lock_ms_max = 50000};
 	if (postgres_seats_open(&options, &store, &fault) != STATUS_OK)
+		bench_fail("%s: %s", fault.where, fault.what);
+	if (!load->guard_url)
+		return store;
+	struct redis_guard_options guard = {.redis_url = load->guard_url, .call_ms_max = 60000};
+	if (redis_guard_open(store, &guard, &store, &fault) != STATUS_OK)
 		bench_fail("%s: %s", fault.where, fault.what);
 	return store;
 }
@@ -186,6 +192,8 @@ void seat_load_by_lane(const struct seat_load *load, enum postgres_seats_techniq
 	pthread_mutex_unlock(&crowd.mutex);
 	outcome->seconds = (double)(now_ns() - start_ns) / 1e9;
 	lane_close(crowd.lane);
+	if (load->guard_url && redis_guard_counts(crowd.store).bypassed > 0)
+		bench_fail("the guard has lost its Redis");
 	seat_store_close(crowd.store);
 	pthread_mutex_destroy(&crowd.mutex);
 	pthread_cond_destroy(&crowd.all_gone);

@@ -8,6 +8,7 @@
 
 struct seat_load {
 	const char *url;
+	const char *guard_url; /* Of the Redis of a guard before the store; NULL: no guard. */
 	const char *event;
 	int64_t seats;   /* How many there are. */
 	int64_t count;   /* How many a hold wants, side by side. */

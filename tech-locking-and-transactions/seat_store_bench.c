@@ -13,6 +13,7 @@
 #include "bench/servers.h"
 #include "lib/base/program.h"
 #include "lib/testkit/postgres_fixture.h"
+#include "lib/testkit/redis_fixture.h"
 #include "tech-locking-and-transactions/bench/bench.sql.h"
 #include "tech-locking-and-transactions/seat_load_bench.h"
 
@@ -23,34 +24,41 @@ static const struct field {
 	int64_t seats, count, hold_ms, clients_max;
 	const char *goal; /* The ratio's id, for the batched form. */
 	double must, aim;
+	const char *guard_goal; /* That of the guard before it to itself. */
+	bool by_answers;        /* What counts is how fast everybody is told. */
 } fields[] = {
 	{"50,000 seats", "00000000-0000-7000-8000-000000050000", "hold_one.pgbench", 50000, 1, 100,
-		0, "G2", 3, 4.5},
+		0, "G2", 3, 4.5, "guard, 50,000", false},
 	{"100 hot seats", "00000000-0000-7000-8000-000000000100", "hold_one.pgbench", 100, 1, 1, 64,
-		"G2h", 4, 8},
+		"G2h", 4, 8, "guard, 100", false},
 	{"groups of 4", "00000000-0000-7000-8000-000000050000", "hold.pgbench", 50000, 4, 100, 0,
-		"groups", 0, 0},
+		"groups", 0, 0, "guard, groups", false},
+	{"100 seats that stay held", "00000000-0000-7000-8000-000000000100", "hold_one.pgbench",
+		100, 1, 3600000, 64, "held", 0, 0, "guard, held", true},
 };
 
 static const struct subject {
 	const char *title;
 	const char *script; /* Of pgbench; "" is the field's own. */
 	enum postgres_seats_technique technique;
+	bool guarded;
 	int64_t clients[CLIENT_CHOICES]; /* To choose from. */
 	int64_t count_max;               /* The most seats that it can hold at once. */
 } subjects[] = {
-	{"pgbench", "", 0, {1, 2, 4, 8, 16, 32, 64}, 8},
-	{"pgbench, one conditional statement", "conditional.pgbench", 0, {8, 32, 64}, 1},
-	{"pessimistic", NULL, POSTGRES_SEATS_PESSIMISTIC, {8, 32, 64}, 8},
-	{"optimistic", NULL, POSTGRES_SEATS_OPTIMISTIC, {8, 32, 64}, 8},
-	{"batched", NULL, POSTGRES_SEATS_BATCHED, {64, 128, 256, 512}, 8},
+	{"pgbench", "", 0, false, {1, 2, 4, 8, 16, 32, 64}, 8},
+	{"pgbench, one conditional statement", "conditional.pgbench", 0, false, {8, 32, 64}, 1},
+	{"pessimistic", NULL, POSTGRES_SEATS_PESSIMISTIC, false, {8, 32, 64}, 8},
+	{"optimistic", NULL, POSTGRES_SEATS_OPTIMISTIC, false, {8, 32, 64}, 8},
+	{"batched", NULL, POSTGRES_SEATS_BATCHED, false, {64, 128, 256, 512}, 8},
+	{"batched with guard", NULL, POSTGRES_SEATS_BATCHED, true, {64, 128, 256, 512}, 8},
 };
 
 enum {
 	FIELD_COUNT = sizeof fields / sizeof fields[0],
 	SUBJECT_COUNT = sizeof subjects / sizeof subjects[0],
 	PGBENCH = 0,
-	BATCHED = SUBJECT_COUNT - 1,
+	GUARDED = SUBJECT_COUNT - 1,
+	BATCHED = GUARDED - 1,
 };
 
 struct figures {
@@ -61,6 +69,7 @@ struct figures {
 struct bench {
 	char folder[SCRATCH_PATH_SIZE];
 	struct postgres_fixture postgres;
+	struct redis_fixture redis; /* The guard's. */
 	PGconn *database;
 	struct figures figures[FIELD_COUNT][SUBJECT_COUNT];
 };
@@ -152,6 +161,8 @@ static void open_database(struct bench *bench)
 	setenv("ONSALE_SOURCE", SEATS_SOURCE, 0);
 	if (postgres_fixture_start(&bench->postgres, "seats-bench") != STATUS_OK)
 		bench_fail("there is no PostgreSQL");
+	if (redis_fixture_start(&bench->redis, "seats-bench") != STATUS_OK)
+		bench_fail("there is no Redis");
 	struct postgres_seats_options options = {.url = bench->postgres.url};
 	if (postgres_seats_open(&options, &store, &fault) != STATUS_OK)
 		bench_fail("%s: %s", fault.where, fault.what);
@@ -165,6 +176,7 @@ static void open_database(struct bench *bench)
 static void close_database(struct bench *bench)
 {
 	PQfinish(bench->database);
+	redis_fixture_stop(&bench->redis);
 	postgres_fixture_stop(&bench->postgres);
 	scratch_close(bench->folder);
 }
@@ -182,6 +194,7 @@ static void load_once(struct bench *bench, size_t field, size_t subject, int64_t
 	int64_t load_seconds, struct seat_load_outcome *outcome)
 {
 	const struct seat_load load = {.url = bench->postgres.url,
+		.guard_url = subjects[subject].guarded ? bench->redis.url : NULL,
 		.event = fields[field].event,
 		.seats = fields[field].seats,
 		.count = fields[field].count,
@@ -189,11 +202,13 @@ static void load_once(struct bench *bench, size_t field, size_t subject, int64_t
 		.clients = clients,
 		.seconds = load_seconds};
 	const char *script = subjects[subject].script;
+	if (subjects[subject].guarded && redis_fixture_empty(&bench->redis) != STATUS_OK)
+		bench_fail("Redis cannot be emptied");
 	begin_anew(bench);
 	if (script)
 		seat_load_by_pgbench(
 			&load, script[0] ? script : fields[field].script, bench->folder, outcome);
-	else if (subject == BATCHED)
+	else if (subjects[subject].technique == POSTGRES_SEATS_BATCHED)
 		seat_load_by_lane(&load, subjects[subject].technique, outcome);
 	else
 		seat_load_by_threads(&load, subjects[subject].technique, outcome);
@@ -220,7 +235,8 @@ static void find_best(struct bench *bench, size_t field, size_t subject)
 			(fields[field].clients_max > 0 && clients > fields[field].clients_max))
 			continue;
 		load_once(bench, field, subject, clients, sweep_seconds, &outcome);
-		double rate = (double)outcome.holds / outcome.seconds;
+		int64_t done = fields[field].by_answers ? outcome.answers : outcome.holds;
+		double rate = (double)done / outcome.seconds;
 		if (rate <= most)
 			continue;
 		most = rate;
@@ -264,20 +280,32 @@ static void tell_row(const struct bench *bench, struct report *report, size_t fi
 	report_cell(row, "p99", &figures->p99_ms, BETTER_LESS);
 }
 
-static void tell_ratio(const struct bench *bench, struct report *report, size_t field)
+static void tell_ratio(const struct bench *bench, struct report *report, size_t field,
+	const struct report_ratio *ratio, size_t subject, size_t base)
 {
 	const struct figures *figures = bench->figures[field];
+	bool by_answers = fields[field].by_answers;
 	char what[LINE_SIZE];
-	snprintf(what, sizeof what, "batched holds/s on %s ÷ pgbench at its best",
-		fields[field].title);
-	struct series ratios = series_divide(&figures[BATCHED].holds, &figures[PGBENCH].holds);
-	report_ratio(report,
+	snprintf(what, sizeof what, "%s: %s %s ÷ %s", fields[field].title, subjects[subject].title,
+		by_answers ? "answers/s" : "holds/s", subjects[base].title);
+	struct series ratios = by_answers
+		? series_divide(&figures[subject].answers, &figures[base].answers)
+		: series_divide(&figures[subject].holds, &figures[base].holds);
+	struct report_ratio told = *ratio;
+	told.what = what;
+	told.better = BETTER_MORE;
+	report_ratio(report, &told, &ratios);
+}
+
+static void tell_ratios(const struct bench *bench, struct report *report, size_t field)
+{
+	tell_ratio(bench, report, field,
 		&(struct report_ratio){.id = fields[field].goal,
-			.what = what,
 			.must = fields[field].must,
-			.aim = fields[field].aim,
-			.better = BETTER_MORE},
-		&ratios);
+			.aim = fields[field].aim},
+		BATCHED, PGBENCH);
+	tell_ratio(bench, report, field, &(struct report_ratio){.id = fields[field].guard_goal},
+		GUARDED, BATCHED);
 }
 
 static enum status tell(const struct bench *bench)
@@ -293,15 +321,17 @@ static enum status tell(const struct bench *bench)
 			if (can(field, subject))
 				tell_row(bench, report, field, subject);
 	for (size_t field = 0; field < FIELD_COUNT; field++)
-		tell_ratio(bench, report, field);
+		tell_ratios(bench, report, field);
 	report_limit(report, "%lld s per load", (long long)seconds);
 	report_limit(report, "load and database share the cores");
-	report_limit(report, "fsync and synchronous_commit on");
+	report_limit(
+		report, "fsync and synchronous_commit on, the guard's Redis appendfsync always");
 	report_note(report,
 		"Each request is for random seats, and its answer is a hold or a refusal; the "
 		"difference of the two rates are refusals. Everybody has the number of clients "
 		"that "
-		"holds most, at most 64 for the hot seats, whose holds run out after 1 ms.");
+		"holds most, at most 64 for the hot seats, whose holds run out after 1 ms, and for "
+		"those that stay held, where answers count.");
 	report_note(report,
 		"pgbench runs the scripts of tech-locking-and-transactions/bench, prepared: one "
 		"transaction with SELECT … FOR UPDATE per hold, on the same tables. It does not "

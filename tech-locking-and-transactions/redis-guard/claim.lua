@@ -89,7 +89,8 @@ while at <= #ARGV do
 		for i = 0, count - 1 do
 			by[ARGV[first + i]] = number
 			if not values[value_at + i] then
-				redis.call('SET', names[value_at + i], hold .. PENDING, 'PX', pending_ms)
+				redis.call('SET', names[value_at + i], hold .. PENDING,
+					'PX', pending_ms)
 			end
 		end
 		redis.call('SET', names[value_at - 1],

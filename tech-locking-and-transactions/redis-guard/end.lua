@@ -1,5 +1,5 @@
--- Holds and sales have ended: the keys that are theirs go. Their records stay, since whoever repeats
--- the request must be let through.
+-- Holds and sales have ended: the keys that are theirs go. Their records stay, since whoever
+-- repeats the request must be let through.
 --
 -- KEYS  "sg:{event}:"
 -- ARGV  per end: "hold" and its id, or "order" and the id of the order whose sale was revoked
