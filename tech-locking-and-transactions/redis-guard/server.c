@@ -1,0 +1,103 @@
+/* Seats and holds on PostgreSQL with a guard in Redis before it, over HTTP. */
+#include "tech-locking-and-transactions/postgres/postgres_seats.h"
+#include "tech-locking-and-transactions/redis-guard/redis_guard.h"
+#include "tech-locking-and-transactions/seat_server.h"
+
+static struct {
+	const char *database_url, *redis_url;
+	int64_t call_ms, lock_ms, guard_ms, pending_ms, sold_ms;
+} settings;
+
+static const struct config_setting table[] = {
+	{.flag = "database-url",
+		.environment = "DATABASE_URL",
+		.kind = CONFIG_SECRET,
+		.value = &settings.database_url,
+		.required = true,
+		.help = "PostgreSQL connection string"},
+	{.flag = "redis-url",
+		.environment = "REDIS_URL",
+		.kind = CONFIG_SECRET,
+		.value = &settings.redis_url,
+		.required = true,
+		.help = "the guard's Redis"},
+	{.flag = "database-timeout",
+		.environment = "DATABASE_TIMEOUT",
+		.kind = CONFIG_DURATION,
+		.value = &settings.call_ms,
+		.fallback = "4s",
+		.min = 100,
+		.max = 60000,
+		.help = "for connecting to the database, and for one statement"},
+	{.flag = "lock-timeout",
+		.environment = "LOCK_TIMEOUT",
+		.kind = CONFIG_DURATION,
+		.value = &settings.lock_ms,
+		.fallback = "2s",
+		.min = 10,
+		.max = 60000,
+		.help = "for waiting for a row that somebody else has locked"},
+	{.flag = "guard-timeout",
+		.environment = "GUARD_TIMEOUT",
+		.kind = CONFIG_DURATION,
+		.value = &settings.guard_ms,
+		.fallback = "250ms",
+		.min = 10,
+		.max = 60000,
+		.help = "for one answer of Redis; then the database is asked without"},
+	{.flag = "pending-time",
+		.environment = "PENDING_TIME",
+		.kind = CONFIG_DURATION,
+		.value = &settings.pending_ms,
+		.fallback = "5s",
+		.min = 10,
+		.max = 60000,
+		.help = "how long a seat is kept for a request on its way to the database"},
+	{.flag = "sold-time",
+		.environment = "SOLD_TIME",
+		.kind = CONFIG_DURATION,
+		.value = &settings.sold_ms,
+		.fallback = "60s",
+		.min = 10,
+		.max = 86400000,
+		.help = "how long the guard remembers that a seat was sold"},
+};
+
+static enum status open_store(void *context, struct seat_store **store, struct fault *fault)
+{
+	(void)context;
+	struct seat_store *inner;
+	enum status status =
+		postgres_seats_open(&(struct postgres_seats_options){.url = settings.database_url,
+					    .application_name = "seats",
+					    .call_ms_max = settings.call_ms,
+					    .lock_ms_max = settings.lock_ms,
+					    .fail_fast = true},
+			&inner, fault);
+	if (status != STATUS_OK)
+		return status;
+	status = redis_guard_open(inner,
+		&(struct redis_guard_options){.redis_url = settings.redis_url,
+			.call_ms_max = settings.guard_ms,
+			.pending_ms = settings.pending_ms,
+			.sold_ms = settings.sold_ms},
+		store, fault);
+	if (status != STATUS_OK)
+		seat_store_close(inner);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct seat_technology technology = {
+		.name = "redis-guard-server",
+		.summary = "Seats and holds on PostgreSQL behind a guard in Redis. Listens on "
+			   "loopback unless told otherwise, since it knows no users.",
+		.port = "8126",
+		.service = "postgres",
+		.opener = {.open_store = open_store},
+		.settings = table,
+		.setting_count = sizeof table / sizeof *table,
+	};
+	return seat_serve(&technology, argc, argv);
+}
