@@ -20,7 +20,7 @@ enum {
 /* What the lane is told. */
 struct notice {
 	struct lane_item item;
-	enum { NOTICE_OPENED, NOTICE_FOLLOWED, NOTICE_CHANGED, NOTICE_ENDED } kind;
+	enum notice_kind { NOTICE_OPENED, NOTICE_FOLLOWED, NOTICE_CHANGED, NOTICE_ENDED } kind;
 	size_t count; /* FOLLOWED: several. The others: 1. */
 	struct id *ids;
 	int64_t version;
@@ -165,8 +165,8 @@ void order_feed_follow(struct order_feed *feed, struct http_exchange *exchange, 
 
 /* Tell the lane of something that this process has done with an order. A stream that begins
  * meanwhile reads the state after that commit, or a visit finds it. */
-static void notice_order(
-	struct order_feed *feed, int kind, struct id order_id, int64_t version, struct slice event)
+static void notice_order(struct order_feed *feed, enum notice_kind kind, struct id order_id,
+	int64_t version, struct slice event)
 {
 	if (http_channel_stream_count(feed->channel) == 0)
 		return;
