@@ -39,7 +39,7 @@ struct pair {
 	size_t granted_count; /* Likewise. */
 	struct id sold[RECENT];
 	size_t sold_count;
-	int operation;
+	int operation; /* How many were done; a call of several is several. */
 	const char *name;
 };
 
@@ -172,6 +172,7 @@ static const char *hold_both(struct pair *pair)
 		for (int side = 0; side < SIDES; side++)
 			suite_ask(pair->sides[side], i, &ask);
 	}
+	pair->operation += (int)count;
 	BOTH(pair, suite_hold(suite, store, count));
 	return same_holds(pair, holds, count);
 }
@@ -183,6 +184,7 @@ static const char *hold_briefly(struct pair *pair)
 	int store = draw(pair, SUITE_STORES);
 	struct suite_ask ask = hold->ask;
 	ask.hold_ms = 1;
+	pair->operation++;
 	BOTH(pair, suite_hold_one(suite, store, &ask));
 	for (int side = 0; side < SIDES; side++)
 		suite_pass(pair->sides[side], suite_now_ms(pair->sides[side]) + 2);
@@ -206,6 +208,7 @@ static const char *sell_both(struct pair *pair)
 			pair->sides[side]->sells[i] = request;
 		}
 	}
+	pair->operation += (int)count;
 	BOTH(pair, suite_sell(suite, store, count));
 	for (size_t i = 0; i < count; i++) {
 		const struct sell_result *a = &pair->sides[0]->sold[i];
@@ -234,6 +237,7 @@ static const char *release_both(struct pair *pair)
 			pair->sides[side]->releases[i] = request;
 		}
 	}
+	pair->operation += (int)count;
 	BOTH(pair, suite_release(suite, store, count));
 	for (size_t i = 0; i < count; i++)
 		AGREE(pair, pair->sides[0]->released[i] == pair->sides[1]->released[i],
@@ -247,6 +251,7 @@ static const char *revoke_both(struct pair *pair)
 {
 	struct id order = draw_order(pair);
 	int store = draw(pair, SUITE_STORES);
+	pair->operation++;
 	BOTH(pair, suite_revoke_one(suite, store, order));
 	AGREE(pair, pair->sides[0]->revoked[0] == pair->sides[1]->revoked[0], "%d and %d",
 		(int)pair->sides[0]->revoked[0], (int)pair->sides[1]->revoked[0]);
@@ -258,6 +263,7 @@ static const char *expire_both(struct pair *pair)
 {
 	size_t counts[SIDES] = {0};
 	int store = draw(pair, SUITE_STORES);
+	pair->operation++;
 	for (int side = 0; side < SIDES; side++) {
 		struct seat_suite *suite = pair->sides[side];
 		do {
@@ -277,6 +283,7 @@ static const char *look_up_both(struct pair *pair)
 {
 	struct id hold = draw_granted(pair)->ask.hold;
 	int store = draw(pair, SUITE_STORES);
+	pair->operation++;
 	BOTH(pair, suite_look_up(suite, store, hold));
 	const struct hold_record *a = &pair->sides[0]->records[0];
 	const struct hold_record *b = &pair->sides[1]->records[0];
@@ -296,6 +303,7 @@ static const char *look_up_both(struct pair *pair)
 static const char *view_both(struct pair *pair)
 {
 	int store = draw(pair, SUITE_STORES);
+	pair->operation++;
 	BOTH(pair, suite_view(suite, store));
 	AGREE(pair, pair->sides[0]->view_count == pair->sides[1]->view_count, "%zu and %zu seats",
 		pair->sides[0]->view_count, pair->sides[1]->view_count);
@@ -332,7 +340,7 @@ static const char *run_pair(struct pair *pair, int operations)
 {
 	BOTH(pair, suite_stock(suite, SEATS));
 	TRY(hold_both(pair));
-	for (pair->operation = 0; pair->operation < operations; pair->operation++)
+	while (pair->operation < operations)
 		TRY(operate(pair));
 	pair->name = "end";
 	TRY(view_both(pair));
@@ -390,7 +398,7 @@ int seat_store_agreement(
 		seeds[i].agreement = (struct seat_store_agreement){.oracle = oracle,
 			.subject = subject,
 			.seed = random_seed() + i,
-			.operations = full ? 10000 : 500};
+			.operations = full ? 10000 : 2500};
 		snprintf(seeds[i].name, sizeof seeds[i].name, "agreement, seed 0x%" PRIx64,
 			seeds[i].agreement.seed);
 		tests[i] = (struct CMUnitTest){

@@ -78,7 +78,7 @@ struct seat_store_agreement {
 const char *seat_store_agree(
 	const struct seat_store_agreement *agreement, char *message, size_t message_size);
 
-/* Run seat_store_agree as a group of cmocka: 2 seeds × 500 operations, or 20 × 10,000 when the
+/* Run seat_store_agree as a group of cmocka: 2 seeds × 2,500 operations, or 20 × 10,000 when the
  * environment has ONSALE_FULL=1. Returns how many seeds failed. */
 int seat_store_agreement(
 	const struct seat_store_factory *oracle, const struct seat_store_factory *subject);
