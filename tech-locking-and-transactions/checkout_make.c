@@ -2,6 +2,7 @@
 #include "lib/base/buffer.h"
 #include "tech-locking-and-transactions/checkout_orders_internal.h"
 #include "tech-locking-and-transactions/checkout_statements.sql.h"
+#include "tech-two-phase-payments/order_points.h"
 
 enum { SEATS_JSON_MAX = CHECKOUT_TICKETS_MAX * (6 * SEAT_STORE_ID_SIZE_MAX + 3) + 2 };
 
@@ -74,6 +75,7 @@ static enum status take(struct checkout_call *call)
 	struct checkout_instance *instance = call->instance;
 	const struct checkout_columns *columns = &instance->columns;
 	struct postgres_result rows;
+	order_point_reach("buy", "before-write");
 	enum status status = checkout_execute(instance, &take_statement,
 		POSTGRES_PARAMETERS(postgres_uuid_array(columns->events, columns->count),
 			postgres_uuid_array(columns->orders, columns->count),
@@ -86,6 +88,7 @@ static enum status take(struct checkout_call *call)
 			postgres_timestamp_array(columns->ends, columns->count),
 			postgres_text_array(columns->methods, columns->count)),
 		&rows);
+	order_point_reach("buy", "after-write");
 	for (size_t row = 0; status == STATUS_OK && row < rows.row_count; row++)
 		note_made(call, postgres_get_uuid(&rows, row, 0), postgres_get_uuid(&rows, row, 1));
 	if (status == STATUS_OK && rows.row_count > 0)

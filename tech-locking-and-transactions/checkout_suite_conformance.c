@@ -31,6 +31,7 @@ static const struct check {
 	{"expired_before", check_buy_expired_before},
 	{"expired_waiting", check_buy_expired_waiting},
 	{"expired_authorized", check_buy_expired_authorized},
+	{"wait_past_expiry", check_buy_wait_past_expiry},
 	{"released_meanwhile", check_buy_released_meanwhile},
 	{"answers_lost", check_buy_answers_lost},
 	{"errors_stored", check_buy_errors_stored},

@@ -82,7 +82,7 @@ checkout_check_function check_buy_paid_once, check_buy_declined, check_buy_proof
 	check_buy_at_once, check_buy_crowd, check_buy_free, check_buy_malformed;
 /* checkout_fault_conformance.c */
 checkout_check_function check_buy_expired_before, check_buy_expired_waiting,
-	check_buy_expired_authorized, check_buy_released_meanwhile, check_buy_answers_lost,
-	check_buy_errors_stored, check_buy_provider_down, check_buy_provider_slow,
-	check_buy_capture_refused, check_buy_restart_seats, check_buy_restart_orders,
-	check_buy_stuck;
+	check_buy_expired_authorized, check_buy_wait_past_expiry, check_buy_released_meanwhile,
+	check_buy_answers_lost, check_buy_errors_stored, check_buy_provider_down,
+	check_buy_provider_slow, check_buy_capture_refused, check_buy_restart_seats,
+	check_buy_restart_orders, check_buy_stuck;
