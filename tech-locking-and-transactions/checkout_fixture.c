@@ -97,7 +97,8 @@ static enum status restart_orders(void *context)
 
 static const struct postgres_statement unrest = JUDGE(unrest), sales = JUDGE(sales),
 				       judge = JUDGE(judge), load_ledger = JUDGE(load_ledger),
-				       load_sales = JUDGE(load_sales);
+				       load_sales = JUDGE(load_sales),
+				       tickets_at_odds = JUDGE(tickets_at_odds);
 
 bool checkout_fixture_wait_quiet(void *context)
 {
@@ -136,6 +137,23 @@ static enum status load(struct checkout_fixture *fixture, struct id event)
 	return status;
 }
 
+/* Whether something is wrong with tickets beside the orders. */
+static bool judge_tickets(
+	struct checkout_fixture *fixture, struct id event, char *message, size_t message_size)
+{
+	struct postgres_result rows;
+	if (!fixture->subject->has_orders_apart)
+		return false;
+	enum status status = postgres_execute(fixture->orders_judge, &tickets_at_odds,
+		POSTGRES_PARAMETERS(postgres_uuid(event)), &rows);
+	int64_t wrong = status == STATUS_OK ? postgres_get_bigint(&rows, 0, 0) : -1;
+	postgres_result_release(&rows);
+	if (wrong != 0)
+		snprintf(message, message_size, "tickets and orders are at odds: %lld",
+			(long long)wrong);
+	return wrong != 0;
+}
+
 const char *checkout_fixture_judge(
 	void *context, struct id event, char *message, size_t message_size)
 {
@@ -160,8 +178,9 @@ const char *checkout_fixture_judge(
 			SLICE_PRINT(postgres_get_text(&rows, 0, 0)),
 			SLICE_PRINT(postgres_get_text(&rows, 0, 1)));
 	postgres_result_release(&rows);
-	return count > 0 ? message
-			 : seats_fixture_judge(&fixture->seats, event, message, message_size);
+	if (count > 0 || judge_tickets(fixture, event, message, message_size))
+		return message;
+	return seats_fixture_judge(&fixture->seats, event, message, message_size);
 }
 
 /* ---- life ---- */

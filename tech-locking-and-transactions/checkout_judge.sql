@@ -65,6 +65,15 @@ WHERE NOT coalesce(in_euros AND NOT stuck AND NOT revoke_due AND captured = prov
 			AND captures = 0 AND authorizations <= 1 AND voids = authorizations
 		ELSE false END, false);
 
+-- name: tickets_at_odds
+-- $1 the event. Where tickets stand beside the orders: each order that has its seats has one for each
+-- that is valid, and nobody else has any.
+SELECT count(*) FROM (SELECT order_id, unnest(seat_ids) AS seat_id FROM checkout_orders
+	WHERE event_id = $1 AND status IN ('finalized', 'capturing', 'paid')) AS bought
+FULL JOIN (SELECT order_id, seat_id FROM checkout_tickets
+	WHERE event_id = $1 AND status = 'valid') AS ticket
+USING (order_id, seat_id) WHERE bought IS NULL OR ticket IS NULL;
+
 -- name: unrest
 -- How many orders may still change by themselves.
 SELECT count(*) FROM checkout_orders WHERE next_at IS NOT NULL OR lease_token IS NOT NULL;

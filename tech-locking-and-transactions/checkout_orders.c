@@ -37,6 +37,7 @@ enum status checkout_orders_open(const struct checkout_orders_options *options,
 		return STATUS_UNAVAILABLE;
 	orders->options = *options;
 	orders->database_url = strdup(options->database_url);
+	memset(orders->options.seats, 0, sizeof orders->options.seats); /* Not ours yet. */
 	if (!orders->database_url || rendezvous_open(&orders->rendezvous) != STATUS_OK ||
 		open_stage(orders, &orders->sell, "sell", &options->sell) != STATUS_OK ||
 		(options->revoke.act &&
@@ -46,6 +47,7 @@ enum status checkout_orders_open(const struct checkout_orders_options *options,
 		checkout_orders_close(orders);
 		return STATUS_UNAVAILABLE;
 	}
+	memcpy(orders->options.seats, options->seats, sizeof orders->options.seats);
 	*result = orders;
 	return STATUS_OK;
 }
@@ -82,6 +84,8 @@ void checkout_orders_close(struct checkout_orders *orders)
 	order_payments_close(orders->payments);
 	stage_close(orders->sell.stage);
 	stage_close(orders->revoke.stage);
+	for (size_t i = 0; i < sizeof orders->options.seats / sizeof(struct seat_store *); i++)
+		seat_store_close(orders->options.seats[i]);
 	rendezvous_close(orders->rendezvous);
 	free(orders->database_url);
 	free(orders);

@@ -59,16 +59,17 @@ struct checkout_orders_options {
 	/* The technique. */
 	struct checkout_traits traits;
 	struct checkout_stage sell; /* Claims `authorized`. */
-	struct checkout_stage
-		revoke;           /* Claims by the mark revoke_due; `act` NULL: there is none. */
-	const char *payment_move; /* `move` of the payment's stages, around checkout_move(). */
+	/* Claims by the mark revoke_due. `act` NULL: there is none. */
+	struct checkout_stage revoke;
+	struct seat_store *seats[2]; /* Of those two; become the engine's. NULL: they need none. */
+	const char *payment_move;    /* `move` of the payment's stages, around checkout_move(). */
 };
 
 struct checkout_orders;
 
 /* Make the tables where they are missing, and allocate; before metrics_freeze(). REFUSED: what no
  * retry mends. UNAVAILABLE: the database does not answer, or memory is short. When it fails the
- * providers stay the caller's. */
+ * providers and the seats stay the caller's. */
 __attribute__((warn_unused_result)) enum status checkout_orders_open(
 	const struct checkout_orders_options *options, struct checkout_orders **orders,
 	struct fault *fault);
