@@ -66,8 +66,8 @@ WHERE NOT coalesce(in_euros AND NOT stuck AND NOT revoke_due AND captured = prov
 		ELSE false END, false);
 
 -- name: tickets_at_odds
--- $1 the event. Where tickets stand beside the orders: each order that has its seats has one for each
--- that is valid, and nobody else has any.
+-- $1 the event. Where tickets stand beside the orders: who has bought seats has one for each that
+-- is valid, and nobody else has any.
 SELECT count(*) FROM (SELECT order_id, unnest(seat_ids) AS seat_id FROM checkout_orders
 	WHERE event_id = $1 AND status IN ('finalized', 'capturing', 'paid')) AS bought
 FULL JOIN (SELECT order_id, seat_id FROM checkout_tickets

@@ -12,6 +12,7 @@ declare -A groups=(
 		libsodium-dev libcurl4-openssl-dev libssl-dev libcmocka-dev zlib1g-dev'
 	[test]='clang-format-14 shellcheck python3-prometheus-client yq openssl'
 	[postgres]='postgresql postgresql-client'
+	[orders]='postgresql postgresql-client'
 	[redis]='redis-server redis-tools'
 	[clang]='clang-14'
 	[bench]='wrk nginx-light openssl'

@@ -2,8 +2,6 @@
  */
 #include "tech-locking-and-transactions/saga/saga.h"
 
-#include <assert.h>
-
 #include "lib/base/buffer.h"
 #include "tech-locking-and-transactions/saga/saga.sql.h"
 #include "tech-locking-and-transactions/schema/checkout_tickets.sql.h"
@@ -107,9 +105,8 @@ static void go_back(struct sale_row *row, enum sell_outcome outcome)
 /* Again after a crash it gives the same answer: an order buys one hold, once. */
 static void sell(void *context, struct stage_row *const rows[], size_t count)
 {
-	struct sell_request requests[CHECKOUT_ROWS_MAX];
+	struct sell_request requests[CHECKOUT_ROWS_MAX] = {{.version = 0}};
 	struct sell_result results[CHECKOUT_ROWS_MAX];
-	assert(count >= 1 && count <= CHECKOUT_ROWS_MAX);
 	for (size_t i = 0; i < count; i++)
 		requests[i] = ((const struct sale_row *)rows[i])->request;
 	enum status status = seat_store_sell(context, requests, results, count);
@@ -141,10 +138,9 @@ static bool read_revoke(
 /* An order that has bought nothing has nothing to be undone. */
 static void revoke(void *context, struct stage_row *const rows[], size_t count)
 {
-	struct revoke_request requests[CHECKOUT_ROWS_MAX];
+	struct revoke_request requests[CHECKOUT_ROWS_MAX] = {{.order = {{0}}}};
 	enum revoke_outcome outcomes[CHECKOUT_ROWS_MAX];
 	enum status status = STATUS_OK;
-	assert(count >= 1 && count <= CHECKOUT_ROWS_MAX);
 	for (size_t i = 0; i < count; i++)
 		requests[i] = ((const struct revoke_row *)rows[i])->request;
 	if (SAGA_REVOKES)
