@@ -5,17 +5,17 @@
 -- $1 events, $2 orders, $3 holds, $4 their versions, $5 people, $6 seats as JSON, $7 totals,
 -- $8 currencies, $9 ends of the holds, $10 payment methods. Gives the orders that were made. The
 -- others are known already, or another order is about the hold. In order of the holds, since two of
--- these meet at the hold.
+-- these meet at the hold; and of several for one hold the first in the array gets it.
 INSERT INTO checkout_orders (event_id, order_id, hold_id, hold_version, person, seat_ids, total,
 	currency, expires_at, payment_method, method_digest, next_at)
 SELECT event_id, order_id, hold_id, hold_version, person,
 	ARRAY(SELECT json_array_elements_text(seats::json)), total, currency, expires_at, method,
 	checkout_digest(order_id, method), clock_timestamp()
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::bigint[],
-	$8::text[], $9::timestamptz[], $10::text[])
+	$8::text[], $9::timestamptz[], $10::text[]) WITH ORDINALITY
 	AS a (event_id, order_id, hold_id, hold_version, person, seats, total, currency, expires_at,
-		method)
-ORDER BY event_id, hold_id, order_id
+		method, ordinal)
+ORDER BY event_id, hold_id, ordinal
 ON CONFLICT DO NOTHING
 RETURNING event_id, order_id;
 
