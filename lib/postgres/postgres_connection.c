@@ -13,9 +13,10 @@
 enum {
 	CONNECT_PAUSE_MS = 20,
 	CONNECT_PAUSE_MS_MAX = 1000,
-	ATTEMPT_MS_MIN = 1000, /* One attempt may take a third of the time for all, or this. */
+	/* Without fail_fast one attempt may take a third of the time for all, or this. */
+	ATTEMPT_MS_MIN = 1000,
 	/* With fail_fast, after a failed attempt: so many times what it took, within these. */
-	QUIET_FACTOR = 4,
+	QUIET_FACTOR = 9,
 	QUIET_MS_MIN = 100,
 	QUIET_MS_MAX = 5000,
 	TRANSACTION_IDLE_MS_MIN = 60000,
@@ -78,6 +79,15 @@ static int64_t ms_or_default(int64_t ms, int64_t fallback)
 	return ms;
 }
 
+/* A server that does not even refuse must not take as long as one that may be waited for. */
+static int64_t attempt_ms(const struct postgres_options *options, int64_t connect_ms_max)
+{
+	int64_t ms = connect_ms_max / 3;
+	if (options->fail_fast)
+		return ms_or_default(options->attempt_ms_max, POSTGRES_ATTEMPT_MS_DEFAULT);
+	return ms > ATTEMPT_MS_MIN ? ms : ATTEMPT_MS_MIN;
+}
+
 struct postgres *postgres_open(const struct postgres_options *options)
 {
 	assert(options->url != NULL);
@@ -88,6 +98,7 @@ struct postgres *postgres_open(const struct postgres_options *options)
 	pg->clock = options->clock != NULL ? options->clock : clock_system();
 	pg->connect_ms_max = ms_or_default(options->connect_ms_max, POSTGRES_CONNECT_MS_DEFAULT);
 	pg->fail_fast = options->fail_fast;
+	pg->attempt_ms_max = attempt_ms(options, pg->connect_ms_max);
 	pg->call_ms_max = ms_or_default(options->call_ms_max, POSTGRES_CALL_MS_DEFAULT);
 	(void)snprintf(pg->tcp_timeout_ms, sizeof pg->tcp_timeout_ms, "%" PRId64, pg->call_ms_max);
 	pg->url = strdup(options->url);
@@ -254,8 +265,6 @@ static int64_t quiet_ms(int64_t took_ms)
 static enum status connect_until(struct postgres *pg, int64_t deadline_ms)
 {
 	enum status status = STATUS_UNAVAILABLE;
-	int64_t attempt_ms = pg->connect_ms_max / 3;
-	attempt_ms = attempt_ms > ATTEMPT_MS_MIN ? attempt_ms : ATTEMPT_MS_MIN;
 	if (pg->settings == NULL) {
 		postgres_error_set(
 			pg, POSTGRES_CONNECTION, "", "the URL is not one that libpq understands");
@@ -268,12 +277,12 @@ static enum status connect_until(struct postgres *pg, int64_t deadline_ms)
 	}
 	for (int count = 0; status == STATUS_UNAVAILABLE && (count == 0 || !pg->fail_fast);
 		count++) {
-		int64_t end_ms = now_ms(pg) + attempt_ms;
 		if (count > 0)
 			postgres_pause(
 				pg, count - 1, CONNECT_PAUSE_MS, CONNECT_PAUSE_MS_MAX, deadline_ms);
 		if (count > 0 && now_ms(pg) >= deadline_ms)
 			break; /* The error is that of the last attempt. */
+		int64_t end_ms = now_ms(pg) + pg->attempt_ms_max;
 		status = attempt(pg, end_ms < deadline_ms ? end_ms : deadline_ms);
 	}
 	if (status != STATUS_OK && pg->fail_fast)

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/testkit/fault_proxy.h"
+
 /* What must happen is waited for as long as PATIENCE_MS, since the machine may be busy; what ends
  * within HASTE_MS was not waited for. */
 enum { URL_SIZE = 400, PATIENCE_MS = 20000, HASTE_MS = TEST_CALL_MS_MAX / 2 };
@@ -233,6 +235,47 @@ static void deadline_within_a_transaction_applies_nothing(void **state)
 	postgres_close(hasty);
 }
 
+/* --- Haste --- */
+
+/* A server that takes connections and says nothing. Each call could wait for it for an hour, so
+ * that this ends at all is because no attempt takes longer than it may. */
+static void server_that_hangs_takes_a_tenth_of_the_time(void **state)
+{
+	enum { ATTEMPT_MS = 300, ATTEMPTS = 3, SHARE = 10, ROUNDING_MS = 2 };
+	(void)state;
+	struct fault_proxy *proxy = fault_proxy_open(fixture.url);
+	assert_non_null(proxy);
+	struct postgres *hasty =
+		postgres_open(&(struct postgres_options){.url = fault_proxy_url(proxy),
+			.connect_ms_max = POSTGRES_MS_MAX,
+			.call_ms_max = POSTGRES_MS_MAX,
+			.fail_fast = true,
+			.attempt_ms_max = ATTEMPT_MS});
+	assert_non_null(hasty);
+	run_soon(hasty, "select 1");
+	fault_proxy_stall(proxy);
+	fault_proxy_cut(proxy);
+	int64_t before = fault_proxy_connection_count(proxy), start_ms = now_ms();
+	for (int64_t attempts = 1; attempts <= ATTEMPTS;) {
+		assert_status(hasty, STATUS_UNAVAILABLE,
+			postgres_run_script(hasty, "insert into marks values ('never')"));
+		assert_true(now_ms() - start_ms < attempts * PATIENCE_MS);
+		if (fault_proxy_connection_count(proxy) - before < attempts) {
+			(void)poll(NULL, 0, 1);
+			continue;
+		}
+		/* On a slow machine they are only further apart. */
+		assert_true(
+			now_ms() - start_ms >= (attempts - 1) * (SHARE * ATTEMPT_MS - ROUNDING_MS));
+		attempts++;
+	}
+	fault_proxy_pass(proxy);
+	run_soon(hasty, "insert into marks values ('at last')");
+	assert_int_equal(1, mark_count(pg));
+	postgres_close(hasty);
+	fault_proxy_close(proxy);
+}
+
 /* --- Loss --- */
 
 static void idle_loss_is_not_noticed_by_callers(void **state)
@@ -437,6 +480,7 @@ int main(void)
 		test(settings_of_the_url_win),
 		test(deadline_ends_a_call),
 		test(deadline_within_a_transaction_applies_nothing),
+		test(server_that_hangs_takes_a_tenth_of_the_time),
 		test(idle_loss_is_not_noticed_by_callers),
 		test(loss_within_a_transaction_holds_until_its_end),
 		test(loss_before_commit_applies_nothing),

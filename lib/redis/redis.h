@@ -45,6 +45,7 @@ enum {
 	REDIS_REPLY_SIZE_DEFAULT = 64 << 20,
 	REDIS_CONNECT_MS_DEFAULT = 10000,
 	REDIS_CALL_MS_DEFAULT = 10000,
+	REDIS_ATTEMPT_MS_DEFAULT = 500,
 	REDIS_MS_MIN = 10, /* Shorter deadlines would fail by chance. */
 	REDIS_MS_MAX = 3600000,
 };
@@ -61,7 +62,10 @@ struct redis_options {
 	int64_t call_ms_max;     /* For one call; longer than a command blocks, as XREAD may. */
 	size_t reply_size_max;   /* All replies of one call, in bytes; what is larger is lost. */
 	bool fail_fast; /* For who must not wait for a server that is away: a call makes one attempt
-			   to connect; when it fails, calls fail at once for a moment. */
+			   to connect; when it fails, calls fail at once for a moment, so that also
+			   a server which hangs takes up but a tenth of the caller's time. */
+	int64_t attempt_ms_max; /* With fail_fast, for that attempt: beyond half a second it may
+				   take up more. Otherwise without effect. */
 };
 
 /* Whether this is redis://[user][:password@]host[:port][/database], with everything that is special

@@ -221,6 +221,54 @@ static void slow_replies_are_waited_for(void **state)
 	assert_true(test_now_ms() - start_ms >= SHORT_MS);
 }
 
+/* --- Haste --- */
+
+/* Call until it succeeds; meanwhile nothing may be applied. */
+static void increment_soon(struct redis *hasty)
+{
+	enum status status;
+	for (int64_t end_ms = test_now_ms() + PATIENCE_MS;
+		(status = test_increment(hasty, "n")) == STATUS_UNAVAILABLE &&
+		test_now_ms() < end_ms;)
+		(void)poll(NULL, 0, LOOK_MS);
+	assert_status(hasty, STATUS_OK, status);
+}
+
+/* A server that takes connections and says nothing. Each call could wait for it for an hour, so
+ * that this ends at all is because no attempt takes longer than it may. */
+static void server_that_hangs_takes_a_tenth_of_the_time(void **state)
+{
+	enum { ATTEMPT_MS = 100, ATTEMPTS = 4, SHARE = 10, ROUNDING_MS = 2 };
+	(void)state;
+	struct redis *hasty = redis_open(&(struct redis_options){.url = fault_proxy_url(proxy),
+		.connect_ms_max = REDIS_MS_MAX,
+		.call_ms_max = REDIS_MS_MAX,
+		.fail_fast = true,
+		.attempt_ms_max = ATTEMPT_MS});
+	assert_non_null(hasty);
+	increment_soon(hasty);
+	fault_proxy_stall(proxy);
+	fault_proxy_cut(proxy);
+	int64_t before = fault_proxy_connection_count(proxy), start_ms = test_now_ms();
+	for (int64_t attempts = 1; attempts <= ATTEMPTS;) {
+		int64_t end_ms = start_ms + attempts * PATIENCE_MS;
+		assert_status(hasty, STATUS_UNAVAILABLE, test_increment(hasty, "n"));
+		assert_true(test_now_ms() < end_ms);
+		if (fault_proxy_connection_count(proxy) - before < attempts) {
+			(void)poll(NULL, 0, 1);
+			continue;
+		}
+		/* On a slow machine they are only further apart. */
+		assert_true(test_now_ms() - start_ms >=
+			(attempts - 1) * (SHARE * ATTEMPT_MS - ROUNDING_MS));
+		attempts++;
+	}
+	fault_proxy_pass(proxy);
+	increment_soon(hasty);
+	assert_int_equal(2, test_number(redis, "n"));
+	redis_close(hasty);
+}
+
 /* --- Loss --- */
 
 static void lost_reply_is_unknown(void **state)
@@ -347,7 +395,8 @@ int main(void)
 		test(deadline_of_a_read_is_unavailable),
 		test(request_given_up_may_be_applied_later),
 		test(request_that_was_not_sent_whole_is_unavailable),
-		test(slow_replies_are_waited_for), test(lost_reply_is_unknown),
+		test(slow_replies_are_waited_for),
+		test(server_that_hangs_takes_a_tenth_of_the_time), test(lost_reply_is_unknown),
 		test(lost_request_is_unknown), test(idle_loss_is_not_noticed_by_callers),
 		test(server_that_is_down_comes_back), test(call_waits_for_the_server),
 		test(server_is_killed_during_a_call), /* And stays so: it is the last. */
