@@ -72,9 +72,18 @@ static enum status gated_join(struct waiting_room *room, struct slice event,
 			: waiting_room_##name_(inner(room), event, requests, results, count); \
 	}
 GATED(look_up)
-GATED(heartbeat)
 GATED(claim)
 GATED(leave)
+
+static enum status gated_heartbeat(struct waiting_room *room, struct slice event,
+	const struct person_request requests[], struct person_result results[], size_t count)
+{
+	enum status status = gate_pass(room);
+	if (status == STATUS_OK)
+		status = waiting_room_heartbeat(inner(room), event, requests, results, count);
+	atomic_fetch_add(&((const struct gated_room *)room)->gate->heartbeats, 1);
+	return status;
+}
 
 static enum status gated_admit(struct waiting_room *room, struct slice event,
 	struct admission admissions[], size_t max, size_t *count, struct waiting_room_view *view,
@@ -128,13 +137,45 @@ static enum status open_gated(void *context, struct waiting_room **room, struct 
 	return STATUS_OK;
 }
 
+/* ---- The rooms' clock ---- */
+
+static _Atomic int64_t held_ns; /* 0: it runs. */
+
+static int64_t room_wall_ms(struct clock *clock)
+{
+	(void)clock;
+	return clock_wall_ms(clock_system());
+}
+
+static int64_t room_monotonic_ns(struct clock *clock)
+{
+	int64_t held = atomic_load(&held_ns);
+	(void)clock;
+	return held ? held : clock_monotonic_ns(clock_system());
+}
+
+static const struct clock_ops room_clock_ops = {
+	.wall_ms = room_wall_ms, .monotonic_ns = room_monotonic_ns};
+static struct clock room_clock = {.ops = &room_clock_ops};
+
+void room_clock_hold(void)
+{
+	atomic_store(&held_ns, clock_monotonic_ns(clock_system()));
+}
+
+void room_clock_advance(int64_t ms)
+{
+	atomic_fetch_add(&held_ns, ms * 1000000);
+}
+
 /* ---- The server ---- */
 
 struct memory_store *room_store_new(int64_t record_block)
 {
 	struct memory_store *store;
 	struct memory_store_options options = {
-		.clock = clock_system(), .people_max = 10000, .record_block = record_block};
+		.clock = &room_clock, .people_max = 10000, .record_block = record_block};
+	atomic_store(&held_ns, 0);
 	assert_int_equal(STATUS_OK, memory_store_new(&options, &store));
 	return store;
 }

@@ -17,9 +17,10 @@
 
 /* Stands before every call to the technology. */
 struct gate {
-	atomic_bool closed;    /* Calls wait. */
-	atomic_int status;     /* Other than OK: calls return it and do nothing. */
-	atomic_size_t waiting; /* Calls that stand before it. */
+	atomic_bool closed;       /* Calls wait. */
+	atomic_int status;        /* Other than OK: calls return it and do nothing. */
+	atomic_size_t waiting;    /* Calls that stand before it. */
+	atomic_size_t heartbeats; /* Calls of this kind that have come back. */
 };
 
 struct room_server {
@@ -44,7 +45,13 @@ void room_server_close(struct room_server *server);
 /* Wait until the technology has answered each lane, or has not. */
 void room_wait_ready(const struct room_server *server, bool ready);
 
+/* A store whose rooms go by the system's clock. */
 struct memory_store *room_store_new(int64_t record_block);
+
+/* Let the rooms' time stand still until the next store is made, so that no window runs out while
+ * the machine does something else; and let it pass in steps. */
+void room_clock_hold(void);
+void room_clock_advance(int64_t ms);
 
 /* Ask, and want this status; the JSON of the reply is also kept in server->json. `body` is a
  * format.

@@ -53,6 +53,7 @@ static void test_a_stream_begins_with_the_place(void **state)
 	assert_non_null(strstr(reader->text, "retry: "));
 	assert_non_null(strstr(reader->text, "text/event-stream"));
 	assert_non_null(strstr(reader->text, "Referrer-Policy: no-referrer"));
+	assert_non_null(strstr(reader->text, "Cache-Control: no-store"));
 	json_t *place = event_data(reader, "place");
 	assert_int_equal(2, number_in(place, "place"));
 	assert_int_equal(1, number_in(place, "ahead"));
@@ -108,17 +109,35 @@ static void test_the_stream_of_somebody_who_left_ends(void **state)
 	free(token);
 }
 
+/* Let some of the rooms' time pass, and then two heartbeats come back, the second of which was sent
+ * afterwards. False: they did not come in `ms`. */
+static bool pass_with_heartbeats(int64_t step_ms, int64_t ms)
+{
+	size_t before = atomic_load(&server.gate.heartbeats);
+	int64_t deadline_ms = now_ms() + ms;
+	room_clock_advance(step_ms);
+	while (atomic_load(&server.gate.heartbeats) < before + 2) {
+		if (now_ms() > deadline_ms)
+			return false;
+		pause_ms(5);
+	}
+	return true;
+}
+
 static void test_an_open_stream_is_a_heartbeat(void **state)
 {
+	enum { STEP_MS = 600, STEPS = 5, STOPPED_MS = 2000 };
 	(void)state;
-	/* Long enough for a busy machine: the stream counts three times in it. */
+	room_clock_hold();
 	room_put(&server, "e",
-		"\"state\":\"open\",\"activeMax\":5,\"heartbeatSeconds\":8,\"claimSeconds\":600");
+		"\"state\":\"open\",\"activeMax\":5,\"heartbeatSeconds\":1,\"claimSeconds\":600");
 	char *token = room_join(&server, "e", "u"), *silent = room_join(&server, "e", "v");
 	struct reader *reader = follow(&server, token);
 	reader_want(reader, "event: admitted\n");
-	/* The one without a stream is the clock of this test: it has fallen silent. */
 	room_wait_number(&server, "/events/e/waiting-room", "active", 2);
+	for (int i = 0; i < STEPS; i++)
+		assert_true(pass_with_heartbeats(STEP_MS, PATIENCE_MS));
+	/* Of the two who came in, the one without a stream has fallen silent. */
 	room_wait_number(&server, "/events/e/waiting-room", "active", 1);
 	reader_take(reader, 1);
 	reader_want_not(reader, "event: ended");
@@ -126,7 +145,12 @@ static void test_an_open_stream_is_a_heartbeat(void **state)
 	assert_string_equal("admitted", text_in(server.json, "state"));
 	/* Without it the heart stops. */
 	reader_close(reader);
-	room_wait_number(&server, "/events/e/waiting-room", "active", 0);
+	int64_t deadline_ms = now_ms() + PATIENCE_MS;
+	do {
+		assert_true(now_ms() < deadline_ms);
+		(void)pass_with_heartbeats(STEP_MS, STOPPED_MS);
+		room_ask(&server, "GET", "/events/e/waiting-room", NULL, 200, NULL);
+	} while (number_in(server.json, "active") > 0);
 	free(token);
 	free(silent);
 }

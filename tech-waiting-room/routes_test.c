@@ -190,6 +190,9 @@ static void test_a_poll_tells_how_it_stands(void **state)
 	assert_int_equal(2, number_in(server.json, "place"));
 	assert_non_null(json_object_get(server.json, "passExpiresAt"));
 	char *pass = strdup(text_in(server.json, "pass"));
+	assert_string_equal("no-store", http_client_reply_header(&server.reply, "Cache-Control"));
+	assert_string_equal(
+		"no-referrer", http_client_reply_header(&server.reply, "Referrer-Policy"));
 	/* As often as it is asked for, the same. */
 	json = room_ask(&server, "GET", place_path(token, ""), NULL, 200, NULL);
 	assert_string_equal(pass, text_in(json, "pass"));
@@ -202,6 +205,50 @@ static void test_a_poll_tells_how_it_stands(void **state)
 	/* Also those of the room's first second. */
 	room_wait_number(&server, "/events/e/waiting-room", "admittedPerMinute", 2);
 	free(pass);
+	free(token);
+}
+
+static void test_the_estimate_is_a_range(void **state)
+{
+	enum { PEOPLE = 30 };
+	(void)state;
+	room_put(&server, "e", "\"state\":\"open\",\"activeMax\":1000,\"ratePerSecond\":0.1");
+	for (int i = 0; i < PEOPLE; i++)
+		free(room_join(&server, "e", text("u%d", i)));
+	char *token = room_join(&server, "e", "last");
+	const json_t *eta = json_object_get(server.json, "etaSeconds");
+	/* As configured, or as measured: at least so many seconds for so many people. */
+	assert_true(number_in(eta, "low") >= (PEOPLE - 1) * 10 / 2);
+	assert_true(number_in(eta, "high") > number_in(eta, "low"));
+	/* Nobody is called, so nothing is promised. */
+	room_put(&server, "e", "\"state\":\"paused\"");
+	room_ask(&server, "GET", place_path(token, ""), NULL, 200, NULL);
+	assert_true(json_is_null(json_object_get(server.json, "etaSeconds")));
+	free(token);
+}
+
+static void test_a_poll_and_a_heartbeat_keep_the_slot(void **state)
+{
+	enum { STEP_MS = 600, STEPS = 6 };
+	(void)state;
+	room_clock_hold();
+	room_put(&server, "e",
+		"\"state\":\"open\",\"activeMax\":5,\"heartbeatSeconds\":1,\"claimSeconds\":60");
+	char *token = room_join(&server, "e", "u");
+	room_wait_text(&server, place_path(token, ""), "state", "admitted");
+	for (int i = 0; i < STEPS; i++) {
+		room_clock_advance(STEP_MS);
+		if (i % 2 == 0)
+			room_ask(&server, "GET", place_path(token, ""), NULL, 200, NULL);
+		else
+			room_ask(&server, "POST", place_path(token, "/heartbeat"), NULL, 204, NULL);
+	}
+	room_ask(&server, "GET", place_path(token, ""), NULL, 200, NULL);
+	assert_string_equal("admitted", text_in(server.json, "state"));
+	room_clock_advance(2 * STEP_MS);
+	room_ask(&server, "GET", place_path(token, ""), NULL, 200, NULL);
+	assert_string_equal("expired", text_in(server.json, "state"));
+	room_wait_number(&server, "/events/e/waiting-room", "active", 0);
 	free(token);
 }
 
@@ -298,9 +345,12 @@ static void test_an_unclaimed_pass_expires(void **state)
 {
 	(void)state;
 	char *token;
+	room_clock_hold();
 	room_put(&server, "e",
 		"\"state\":\"open\",\"activeMax\":5,\"ratePerSecond\":1000,\"claimSeconds\":5");
 	char *pass = admitted_pass("e", "u", &token);
+	assert_string_equal("valid", verify(pass));
+	room_clock_advance(6000);
 	room_wait_text(&server, place_path(token, ""), "state", "expired");
 	assert_string_equal("expired", verify(pass));
 	room_ask(&server, "POST", place_path(token, "/heartbeat"), NULL, 410, NULL);
@@ -333,6 +383,8 @@ int main(void)
 		TEST(test_join_gives_places_in_order),
 		TEST(test_a_body_that_is_no_join_is_refused),
 		TEST(test_a_poll_tells_how_it_stands),
+		TEST(test_the_estimate_is_a_range),
+		TEST(test_a_poll_and_a_heartbeat_keep_the_slot),
 		TEST(test_a_pass_is_claimed_once_and_released),
 		TEST(test_leaving_gives_the_slot_to_the_next),
 		TEST(test_states_of_the_room),
