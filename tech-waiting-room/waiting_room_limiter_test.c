@@ -79,6 +79,36 @@ static void the_innocent_pass(void **state)
 	join_limiter_free(limiter);
 }
 
+/* A million joins from one address within ten minutes: the burst and the rate pass, each refusal
+ * says when to come again, and who does so is let in; somebody else never waits. */
+static void a_million_from_one_address(void **state)
+{
+	enum { JOINS = 1000000, SECONDS = 600, PER_SECOND = 50, BURST = 200, OTHERS = 100 };
+	const int64_t step_ns = SECONDS * second_ns / JOINS;
+	(void)state;
+	struct join_limiter *limiter = join_limiter_new(PER_SECOND, BURST);
+	uint32_t number = 1;
+	int taken = 0, others = 0;
+	int64_t retry_ms, longest_ms = 0, now_ns = second_ns;
+	for (int i = 0; i < JOINS; i++, now_ns += step_ns) {
+		if (join_limiter_take(limiter, address(&number), now_ns, &retry_ms)) {
+			taken++;
+		} else {
+			assert_true(retry_ms >= 1);
+			longest_ms = retry_ms > longest_ms ? retry_ms : longest_ms;
+		}
+		if (i % (JOINS / OTHERS) == 0)
+			others += take(limiter, 1000000 + (uint32_t)i, 1, now_ns);
+	}
+	assert_in_range(taken, BURST + SECONDS * PER_SECOND - 1, BURST + SECONDS * PER_SECOND);
+	assert_true(longest_ms <= 1000 / PER_SECOND + 1);
+	assert_int_equal(0, take(limiter, 1, 1, now_ns - step_ns));
+	assert_int_equal(1, take(limiter, 1, 1, now_ns + longest_ms * 1000000));
+	/* Two buckets of each are of the 16,384 twice. */
+	assert_true(others >= OTHERS - 2);
+	join_limiter_free(limiter);
+}
+
 static void addresses_of_any_length(void **state)
 {
 	(void)state;
@@ -99,6 +129,7 @@ int main(void)
 		cmocka_unit_test(a_burst_and_then_the_rate),
 		cmocka_unit_test(the_long_run_is_the_rate),
 		cmocka_unit_test(the_innocent_pass),
+		cmocka_unit_test(a_million_from_one_address),
 		cmocka_unit_test(addresses_of_any_length),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
