@@ -39,7 +39,9 @@ struct waiting_room_opener {
 	void *context;
 };
 
-/* Somebody was called by this process. Texts are valid during the call. */
+/* Somebody was called by this process, which tells it once. An admission whose answer was lost on
+ * its way (UNKNOWN), or whose process died, is told by nobody; who must not miss one looks people
+ * up, as the streams do. Texts are valid during the call. */
 struct waiting_room_admitted {
 	const char *id; /* "admitted:{event}:{epoch}:{place}": the same whoever tells of it. */
 	struct slice event;
