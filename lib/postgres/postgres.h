@@ -45,7 +45,7 @@ enum {
 	POSTGRES_MESSAGE_SIZE_MAX = 64 << 20, /* All parameters of one call, in bytes. */
 	POSTGRES_CONNECT_MS_DEFAULT = 10000,
 	POSTGRES_CALL_MS_DEFAULT = 10000,
-	POSTGRES_ATTEMPT_MS_DEFAULT = 500,
+	POSTGRES_ATTEMPT_MS_DEFAULT = 1000,
 	POSTGRES_MS_MIN = 10, /* Shorter deadlines would fail by chance. */
 	POSTGRES_MS_MAX = 3600000,
 };
@@ -65,8 +65,9 @@ struct postgres_options {
 	bool fail_fast; /* For who must not wait for a server that is away: a call makes one attempt
 			   to connect; when it fails, calls fail at once for a moment, so that also
 			   a server which hangs takes up but a tenth of the caller's time. */
-	int64_t attempt_ms_max; /* With fail_fast, for that attempt: beyond half a second it may
-				   take up more. Otherwise without effect. */
+	int64_t attempt_ms_max; /* With fail_fast, for that attempt: beyond a second it may take up
+				   more. postgres_connect and others wait longer for each attempt.
+				 */
 };
 
 /* A new object that is not connected yet; any call connects it. NULL when memory is short. */

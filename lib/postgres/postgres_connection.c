@@ -13,12 +13,11 @@
 enum {
 	CONNECT_PAUSE_MS = 20,
 	CONNECT_PAUSE_MS_MAX = 1000,
-	/* Without fail_fast one attempt may take a third of the time for all, or this. */
-	ATTEMPT_MS_MIN = 1000,
+	ATTEMPT_MS_MIN = 1000, /* One attempt may take a third of the time for all, or this. */
 	/* With fail_fast, after a failed attempt: so many times what it took, within these. */
 	QUIET_FACTOR = 9,
 	QUIET_MS_MIN = 100,
-	QUIET_MS_MAX = 5000,
+	QUIET_MS_MAX = 9000,
 	TRANSACTION_IDLE_MS_MIN = 60000,
 	CLIENT_CHECK_MS = 1000,
 	INPUT_ROUNDS_MAX = 64, /* Reads of what an idle connection was sent. */
@@ -79,15 +78,6 @@ static int64_t ms_or_default(int64_t ms, int64_t fallback)
 	return ms;
 }
 
-/* A server that does not even refuse must not take as long as one that may be waited for. */
-static int64_t attempt_ms(const struct postgres_options *options, int64_t connect_ms_max)
-{
-	int64_t ms = connect_ms_max / 3;
-	if (options->fail_fast)
-		return ms_or_default(options->attempt_ms_max, POSTGRES_ATTEMPT_MS_DEFAULT);
-	return ms > ATTEMPT_MS_MIN ? ms : ATTEMPT_MS_MIN;
-}
-
 struct postgres *postgres_open(const struct postgres_options *options)
 {
 	assert(options->url != NULL);
@@ -98,7 +88,7 @@ struct postgres *postgres_open(const struct postgres_options *options)
 	pg->clock = options->clock != NULL ? options->clock : clock_system();
 	pg->connect_ms_max = ms_or_default(options->connect_ms_max, POSTGRES_CONNECT_MS_DEFAULT);
 	pg->fail_fast = options->fail_fast;
-	pg->attempt_ms_max = attempt_ms(options, pg->connect_ms_max);
+	pg->attempt_ms_max = ms_or_default(options->attempt_ms_max, POSTGRES_ATTEMPT_MS_DEFAULT);
 	pg->call_ms_max = ms_or_default(options->call_ms_max, POSTGRES_CALL_MS_DEFAULT);
 	(void)snprintf(pg->tcp_timeout_ms, sizeof pg->tcp_timeout_ms, "%" PRId64, pg->call_ms_max);
 	pg->url = strdup(options->url);
@@ -261,8 +251,15 @@ static int64_t quiet_ms(int64_t took_ms)
 	return ms < QUIET_MS_MAX ? ms : QUIET_MS_MAX;
 }
 
+/* For one attempt of who may wait. */
+static int64_t patient_ms(const struct postgres *pg)
+{
+	int64_t ms = pg->connect_ms_max / 3;
+	return ms > ATTEMPT_MS_MIN ? ms : ATTEMPT_MS_MIN;
+}
+
 /* Attempts with pauses between them, until the deadline. */
-static enum status connect_until(struct postgres *pg, int64_t deadline_ms)
+static enum status connect_until(struct postgres *pg, int64_t attempt_ms, int64_t deadline_ms)
 {
 	enum status status = STATUS_UNAVAILABLE;
 	if (pg->settings == NULL) {
@@ -282,7 +279,7 @@ static enum status connect_until(struct postgres *pg, int64_t deadline_ms)
 				pg, count - 1, CONNECT_PAUSE_MS, CONNECT_PAUSE_MS_MAX, deadline_ms);
 		if (count > 0 && now_ms(pg) >= deadline_ms)
 			break; /* The error is that of the last attempt. */
-		int64_t end_ms = now_ms(pg) + pg->attempt_ms_max;
+		int64_t end_ms = now_ms(pg) + attempt_ms;
 		status = attempt(pg, end_ms < deadline_ms ? end_ms : deadline_ms);
 	}
 	if (status != STATUS_OK && pg->fail_fast)
@@ -324,7 +321,9 @@ enum status postgres_ready(struct postgres *pg, int64_t deadline_ms)
 	if (pg->state != POSTGRES_STATE_IDLE)
 		return STATUS_UNAVAILABLE;
 	int64_t connect_ms = now_ms(pg) + pg->connect_ms_max;
-	enum status status = connect_until(pg, connect_ms < deadline_ms ? connect_ms : deadline_ms);
+	int64_t attempt_ms = pg->fail_fast ? pg->attempt_ms_max : patient_ms(pg);
+	enum status status =
+		connect_until(pg, attempt_ms, connect_ms < deadline_ms ? connect_ms : deadline_ms);
 	return status == STATUS_OK ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
@@ -334,7 +333,7 @@ enum status postgres_connect(struct postgres *pg, struct fault *fault)
 		return STATUS_OK;
 	assert(pg->state == POSTGRES_STATE_IDLE);
 	postgres_drop(pg);
-	enum status status = connect_until(pg, now_ms(pg) + pg->connect_ms_max);
+	enum status status = connect_until(pg, patient_ms(pg), now_ms(pg) + pg->connect_ms_max);
 	if (status != STATUS_OK)
 		(void)fault_set(fault, "the connection to PostgreSQL", "%s", pg->error.message);
 	return status;

@@ -45,7 +45,7 @@ enum {
 	REDIS_REPLY_SIZE_DEFAULT = 64 << 20,
 	REDIS_CONNECT_MS_DEFAULT = 10000,
 	REDIS_CALL_MS_DEFAULT = 10000,
-	REDIS_ATTEMPT_MS_DEFAULT = 500,
+	REDIS_ATTEMPT_MS_DEFAULT = 1000,
 	REDIS_MS_MIN = 10, /* Shorter deadlines would fail by chance. */
 	REDIS_MS_MAX = 3600000,
 };
@@ -64,8 +64,8 @@ struct redis_options {
 	bool fail_fast; /* For who must not wait for a server that is away: a call makes one attempt
 			   to connect; when it fails, calls fail at once for a moment, so that also
 			   a server which hangs takes up but a tenth of the caller's time. */
-	int64_t attempt_ms_max; /* With fail_fast, for that attempt: beyond half a second it may
-				   take up more. Otherwise without effect. */
+	int64_t attempt_ms_max; /* With fail_fast, for that attempt: beyond a second it may take up
+				   more. redis_connect and others wait longer for each attempt. */
 };
 
 /* Whether this is redis://[user][:password@]host[:port][/database], with everything that is special

@@ -18,12 +18,11 @@
 enum {
 	CONNECT_PAUSE_MS = 20,
 	CONNECT_PAUSE_MS_MAX = 1000,
-	/* Without fail_fast one attempt may take a third of the time for all, or this. */
-	ATTEMPT_MS_MIN = 1000,
+	ATTEMPT_MS_MIN = 1000, /* One attempt may take a third of the time for all, or this. */
 	/* With fail_fast, after a failed attempt: so many times what it took, within these. */
 	QUIET_FACTOR = 9,
 	QUIET_MS_MIN = 100,
-	QUIET_MS_MAX = 5000,
+	QUIET_MS_MAX = 9000,
 	KEEP_ALIVE_S = 10,
 	GREETING_MAX = 4,
 };
@@ -46,15 +45,6 @@ static int64_t ms_or_default(int64_t ms, int64_t fallback)
 	return ms;
 }
 
-/* A server that does not even refuse must not take as long as one that may be waited for. */
-static int64_t attempt_ms(const struct redis_options *options, int64_t connect_ms_max)
-{
-	int64_t ms = connect_ms_max / 3;
-	if (options->fail_fast)
-		return ms_or_default(options->attempt_ms_max, REDIS_ATTEMPT_MS_DEFAULT);
-	return ms > ATTEMPT_MS_MIN ? ms : ATTEMPT_MS_MIN;
-}
-
 struct redis *redis_open(const struct redis_options *options)
 {
 	assert(options->url != NULL);
@@ -68,7 +58,7 @@ struct redis *redis_open(const struct redis_options *options)
 	redis->clock = options->clock != NULL ? options->clock : clock_system();
 	redis->connect_ms_max = ms_or_default(options->connect_ms_max, REDIS_CONNECT_MS_DEFAULT);
 	redis->fail_fast = options->fail_fast;
-	redis->attempt_ms_max = attempt_ms(options, redis->connect_ms_max);
+	redis->attempt_ms_max = ms_or_default(options->attempt_ms_max, REDIS_ATTEMPT_MS_DEFAULT);
 	redis->call_ms_max = ms_or_default(options->call_ms_max, REDIS_CALL_MS_DEFAULT);
 	redis->reply_size_max =
 		options->reply_size_max > 0 ? options->reply_size_max : REDIS_REPLY_SIZE_DEFAULT;
@@ -291,8 +281,15 @@ static int64_t quiet_ms(int64_t took_ms)
 	return ms < QUIET_MS_MAX ? ms : QUIET_MS_MAX;
 }
 
+/* For one attempt of who may wait. */
+static int64_t patient_ms(const struct redis *redis)
+{
+	int64_t ms = redis->connect_ms_max / 3;
+	return ms > ATTEMPT_MS_MIN ? ms : ATTEMPT_MS_MIN;
+}
+
 /* Attempts with pauses between them, until the deadline. */
-static enum status connect_until(struct redis *redis, int64_t deadline_ms)
+static enum status connect_until(struct redis *redis, int64_t attempt_ms, int64_t deadline_ms)
 {
 	enum status status = STATUS_UNAVAILABLE;
 	if (redis->malformed) {
@@ -310,7 +307,7 @@ static enum status connect_until(struct redis *redis, int64_t deadline_ms)
 			pause_before(redis, count, deadline_ms);
 		if (count > 0 && now_ms(redis) >= deadline_ms)
 			break; /* The error is that of the last attempt. */
-		int64_t end_ms = now_ms(redis) + redis->attempt_ms_max;
+		int64_t end_ms = now_ms(redis) + attempt_ms;
 		status = attempt(redis, end_ms < deadline_ms ? end_ms : deadline_ms);
 	}
 	if (status != STATUS_OK && redis->fail_fast)
@@ -339,8 +336,9 @@ enum status redis_ready(struct redis *redis, int64_t deadline_ms)
 			"redis.lost", LOG_TEXT("message", "the server has closed the connection"));
 	redis_drop(redis);
 	int64_t connect_ms = now_ms(redis) + redis->connect_ms_max;
-	enum status status =
-		connect_until(redis, connect_ms < deadline_ms ? connect_ms : deadline_ms);
+	int64_t attempt_ms = redis->fail_fast ? redis->attempt_ms_max : patient_ms(redis);
+	enum status status = connect_until(
+		redis, attempt_ms, connect_ms < deadline_ms ? connect_ms : deadline_ms);
 	return status == STATUS_OK ? STATUS_OK : STATUS_UNAVAILABLE;
 }
 
@@ -349,7 +347,8 @@ enum status redis_connect(struct redis *redis, struct fault *fault)
 	if (looks_alive(redis))
 		return STATUS_OK;
 	redis_drop(redis);
-	enum status status = connect_until(redis, now_ms(redis) + redis->connect_ms_max);
+	enum status status =
+		connect_until(redis, patient_ms(redis), now_ms(redis) + redis->connect_ms_max);
 	if (status != STATUS_OK)
 		(void)fault_set(fault, "the connection to Redis", "%s", redis->error.message);
 	return status;

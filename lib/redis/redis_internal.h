@@ -37,7 +37,7 @@ struct redis {
 	struct clock *clock;
 	int64_t connect_ms_max;
 	bool fail_fast;
-	int64_t attempt_ms_max; /* For one attempt to connect. */
+	int64_t attempt_ms_max; /* With fail_fast, for one attempt to connect. */
 	int64_t retry_ms;       /* With fail_fast: no attempt to connect before. */
 	int64_t call_ms_max;
 	size_t reply_size_max;
