@@ -8,11 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { TEXT_SIZE = 512, ADMISSIONS_MAX = 4096 };
+#include "lib/base/clock.h"
+
+enum { TEXT_SIZE = 512, ADMISSIONS_MAX = 4096, RETRY_NS = 100000000 };
 
 void servers_open(struct servers *servers, const struct servers_technology *technology)
 {
@@ -90,9 +93,14 @@ void servers_set(struct servers *servers, const char *event, const char *members
 	snprintf(body, sizeof body, "{%s}", members);
 	http_client_init(&client, servers->ports[0]);
 	client.timeout_ms = PATIENCE_MS;
-	enum http_client_outcome outcome = http_client_call(
-		&client, "PUT", path, "Authorization: Bearer t0p\r\n", body, &reply);
-	assert_int_equal(HTTP_CLIENT_OK, outcome);
+	int64_t deadline_ms = clock_monotonic_ms(clock_system()) + PATIENCE_MS;
+	/* 503: nothing was done. A server that is up may still be without its service. */
+	do {
+		enum http_client_outcome outcome = http_client_call(
+			&client, "PUT", path, "Authorization: Bearer t0p\r\n", body, &reply);
+		assert_int_equal(HTTP_CLIENT_OK, outcome);
+	} while (reply.status == 503 && clock_monotonic_ms(clock_system()) < deadline_ms &&
+		nanosleep(&(struct timespec){.tv_nsec = RETRY_NS}, NULL) == 0);
 	if (reply.status != 200 && reply.status != 201)
 		fail_msg("PUT %s: %d %s", path, reply.status, reply.body);
 	http_client_reply_release(&reply);
