@@ -1,5 +1,6 @@
 /* What only this adapter has: entries that somebody else wrote, numbers that are reserved in the
- * durable record before they are used, a record that is not there, and rooms without one. */
+ * durable record before they are used, services that are away or hang, and rooms without a record.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 
 #include "lib/redis/redis.h"
+#include "lib/testkit/fault_proxy.h"
 #include "tech-waiting-room/redis-streams/streams_fixture.h"
 
 enum { BLOCK = 10 };
@@ -244,6 +246,66 @@ static void test_a_server_does_not_wait_for_who_is_away(void **state)
 	assert_int_equal(STATUS_OK, streams_fixture_open(&fixture, BLOCK, &room));
 }
 
+/* Join until it is confirmed; whatever was applied before, the place is the same. */
+static int64_t join_soon(const char *person)
+{
+	enum { PATIENCE_MS = 60000 };
+	struct join_request request = {.person = slice_of(person)};
+	struct join_result result;
+	int64_t start_ms = clock_monotonic_ms(clock_system());
+	while (waiting_room_join(room, event, &request, &result, 1) != STATUS_OK) {
+		assert_true(clock_monotonic_ms(clock_system()) - start_ms < PATIENCE_MS);
+		(void)poll(NULL, 0, 50);
+	}
+	return result.place;
+}
+
+/* Services that take connections and say nothing. What was sent to them is applied when they speak
+ * again, after it was given up here. */
+static void test_services_that_hang(void **state)
+{
+	enum { CALL_MS = 2000 };
+	struct join_request request = {.person = slice_of("c")};
+	struct join_result result;
+	struct waiting_room_view view;
+	struct fault fault;
+	bool found;
+	(void)state;
+	struct fault_proxy *redis = fault_proxy_open(fixture.redis.url);
+	struct fault_proxy *postgres = fault_proxy_open(fixture.postgres.url);
+	assert_true(redis && postgres);
+	waiting_room_close(room);
+	assert_int_equal(STATUS_OK,
+		redis_streams_open(
+			&(struct redis_streams_options){.redis_url = fault_proxy_url(redis),
+				.database_url = fault_proxy_url(postgres),
+				.call_ms_max = CALL_MS,
+				.block = BLOCK,
+				.fail_fast = true},
+			&room, &fault));
+	assert_int_equal(1, join_soon("a"));
+	/* Without the record, people join as long as places are reserved. */
+	fault_proxy_stall(postgres);
+	for (int i = 0; i < 3; i++)
+		assert_int_not_equal(STATUS_OK,
+			waiting_room_view(room, slice_of("no-such-room"), &view, &found));
+	assert_int_equal(2, join_soon("b"));
+	fault_proxy_stall(redis);
+	for (int i = 0; i < 3; i++)
+		assert_int_not_equal(
+			STATUS_OK, waiting_room_join(room, event, &request, &result, 1));
+	fault_proxy_pass(redis);
+	assert_int_equal(3, join_soon("c"));
+	fault_proxy_pass(postgres);
+	for (int i = 4; i <= 2 * BLOCK; i++) {
+		char person[16];
+		snprintf(person, sizeof person, "p%d", i);
+		assert_int_equal(i, join_soon(person));
+	}
+	fault_proxy_close(redis);
+	fault_proxy_close(postgres);
+}
+
 /* Without a record a lost room is a room that was never made. */
 static void test_without_a_record(void **state)
 {
@@ -292,6 +354,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_the_record_is_away, open_room, close_room),
 		cmocka_unit_test_setup_teardown(
 			test_a_server_does_not_wait_for_who_is_away, open_room, close_room),
+		cmocka_unit_test_setup_teardown(test_services_that_hang, open_room, close_room),
 		cmocka_unit_test_setup_teardown(test_without_a_record, open_room, close_room),
 		cmocka_unit_test(test_urls_are_checked),
 	};

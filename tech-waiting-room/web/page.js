@@ -24,7 +24,7 @@ function ahead() {
 
 // The same rule as the server's: from as fast to as slow as people were called in the last minutes.
 function eta() {
-	if (me.state !== "waiting" || !room.perSecond)
+	if (!room.perSecond)
 		return "not known";
 	const low = Math.floor(ahead() / room.perSecond.high);
 	const high = Math.ceil((ahead() + 1) / room.perSecond.low);
@@ -54,6 +54,8 @@ function draw() {
 	show("serving", room.serving);
 	show("tail", room.tail);
 	show("eta", eta());
+	for (const part of document.querySelectorAll(".eta"))
+		part.hidden = !waiting;
 	show("room", room.state);
 	element("pass-line").hidden = me.pass === "";
 	show("pass", me.pass);
