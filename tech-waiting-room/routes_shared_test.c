@@ -123,6 +123,42 @@ static void test_after_a_loss_who_follows_keeps_the_place(void **state)
 	free(token);
 }
 
+/* Whose stream is open shows the pass by that, and keeps the slot though others wait for it. */
+static void test_after_a_loss_who_is_inside_and_follows_stays_inside(void **state)
+{
+	(void)state;
+	room_put(&one, "e",
+		"\"state\":\"open\",\"activeMax\":1,\"heartbeatSeconds\":600,\"sessionSeconds\":"
+		"600");
+	char *token = room_join(&one, "e", "u");
+	char *behind = room_join(&one, "e", "v");
+	struct reader *reader = follow(&one, token), *waiting = follow(&one, behind);
+	reader_want(reader, "event: admitted\n");
+	reader_want(waiting, "event: place\n");
+	room_ask(&one, "GET", place_path(token, ""), NULL, 200, NULL);
+	char *pass = strdup(text_in(one.json, "pass"));
+	memory_store_lose(store);
+	reader_want(reader, "\"epoch\":2,");
+	/* Told once more, with the token and the pass of this epoch. */
+	reader_want(reader, "\"state\":\"admitted\",\"place\":1,\"serving\":");
+	reader_want(reader, "\"placeToken\":\"");
+	room_wait_number(&one, "/events/e/waiting-room", "active", 1);
+	reader_want(waiting, "\"placeToken\":\"");
+	room_wait_number(&two, "/events/e/waiting-room", "epoch", 2);
+	room_ask(&two, "GET", place_path(token, ""), NULL, 200, NULL);
+	assert_string_equal("admitted", text_in(two.json, "state"));
+	room_ask(&two, "GET", place_path(behind, ""), NULL, 200, NULL);
+	assert_string_equal("waiting", text_in(two.json, "state"));
+	room_ask(&two, "POST", "/waiting-room/passes/verify", NULL, 200, "{\"pass\":\"%s\"}", pass);
+	assert_string_equal("valid", text_in(two.json, "result"));
+	reader_want_not(reader, "\"state\":\"waiting\",\"place\":1,\"serving\":");
+	reader_close(reader);
+	reader_close(waiting);
+	free(pass);
+	free(behind);
+	free(token);
+}
+
 static void test_a_pass_outlives_the_loss(void **state)
 {
 	(void)state;
@@ -293,6 +329,7 @@ int main(void)
 		TEST(test_a_stream_hears_of_what_another_server_does),
 		TEST(test_a_stream_of_a_room_that_is_new_here),
 		TEST(test_after_a_loss_who_follows_keeps_the_place),
+		TEST(test_after_a_loss_who_is_inside_and_follows_stays_inside),
 		TEST(test_a_pass_outlives_the_loss),
 		TEST(test_overload_is_503_before_any_work),
 		TEST(test_an_outage_is_told_and_ends),

@@ -142,6 +142,7 @@ void front_follow(struct front_room *room, struct front_request *request)
 	if (token->epoch > follower->epoch) {
 		bool is_rank = token->kind == PLACE_TOKEN_RANK;
 		follower->epoch = token->epoch;
+		follower->admitted_at_ms = 0;
 		follower->place = is_rank ? 0 : token->number;
 		follower->rank = is_rank ? token->number : 0;
 	}
@@ -162,6 +163,15 @@ void front_follower_stirred(struct front_room *room, struct slice person, int64_
 	room->turn_ms = now_ms;
 }
 
+static void take_numbers(struct follower *follower, int64_t place, int64_t rank, int64_t epoch,
+	int64_t admitted_at_ms)
+{
+	follower->place = place;
+	follower->rank = rank;
+	follower->epoch = epoch;
+	follower->admitted_at_ms = admitted_at_ms;
+}
+
 /* What the room said of a follower who was called or admitted. */
 static void take_result(struct front_room *room, struct follower *follower,
 	const struct person_result *result, int64_t now_ms)
@@ -171,6 +181,8 @@ static void take_result(struct front_room *room, struct follower *follower,
 	case PERSON_ADMITTED:
 		if (!follower->told)
 			send_pass(room, follower, result);
+		take_numbers(follower, result->place, result->rank, result->epoch,
+			result->admitted_at_ms);
 		follower->told = true;
 		follower->due_ms = now_ms + beat_ms(room);
 		followers_move(&room->followers, follower, FOLLOWER_ADMITTED);
@@ -188,15 +200,32 @@ static void take_result(struct front_room *room, struct follower *follower,
 		return;
 	case PERSON_LOBBY:
 	case PERSON_WAITING:
-		follower->place = result->place;
-		follower->rank = result->rank;
-		follower->epoch = result->epoch;
+		take_numbers(follower, result->place, result->rank, result->epoch, 0);
 		sort_in(room, follower, now_ms);
 		follower->due_ms = now_ms + CALLED_RETRY_MS;
 	}
 }
 
 /* ---- The parts of the turn ---- */
+
+/* An open stream is a heartbeat, also the one that shows the pass after a loss: whoever was inside
+ * is counted again before the place is looked at, and is not queued once more. */
+static bool show_passes(struct front_room *room, size_t count)
+{
+	struct front_lane *lane = room->lane;
+	size_t shown = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct follower *follower = lane->followers[i];
+		if (follower->admitted_at_ms > 0)
+			lane->asked[shown++] =
+				(struct person_request){.person = follower_person(follower),
+					.pass_place = follower->place,
+					.pass_epoch = follower->epoch,
+					.pass_admitted_at_ms = follower->admitted_at_ms};
+	}
+	return shown == 0 ||
+		front_call_people(room, "heartbeat", waiting_room_heartbeat, shown) == STATUS_OK;
+}
 
 /* A new epoch: everybody joins again with what they have, as they would by themselves. */
 static void return_to_epoch(struct front_room *room, int64_t now_ms)
@@ -212,7 +241,7 @@ static void return_to_epoch(struct front_room *room, int64_t now_ms)
 			.token_rank = follower->place > 0 ? 0 : follower->rank,
 			.token_epoch = follower->epoch};
 	}
-	if (count == 0 || front_call_join(room, count) != STATUS_OK)
+	if (count == 0 || !show_passes(room, count) || front_call_join(room, count) != STATUS_OK)
 		return;
 	for (size_t i = 0; i < count; i++) {
 		struct follower *follower = lane->followers[i];
@@ -221,9 +250,7 @@ static void return_to_epoch(struct front_room *room, int64_t now_ms)
 			end_streams(room, follower, PERSON_UNKNOWN);
 			continue;
 		}
-		follower->place = result->place;
-		follower->rank = result->rank;
-		follower->epoch = result->epoch;
+		take_numbers(follower, result->place, result->rank, result->epoch, 0);
 		follower->told = false;
 		send_place(room, follower, result->state);
 		sort_in(room, follower, now_ms);

@@ -27,13 +27,14 @@ struct follower {
 	uint64_t hash;
 	size_t heap_index;
 	enum follower_standing standing;
-	int64_t place;    /* 0: not known yet. */
-	int64_t rank;     /* 0: none. */
-	int64_t epoch;    /* In which place or rank was given. */
-	int64_t due_ms;   /* When to be looked at, monotonic; called and admitted only. */
-	int64_t asked_ms; /* When the room was last asked. */
-	int64_t seen_ms;  /* When its stream was last known to be open. */
-	bool told;        /* Its stream has been sent what became of it. */
+	int64_t place;          /* 0: not known yet. */
+	int64_t rank;           /* 0: none. */
+	int64_t epoch;          /* In which place or rank was given. */
+	int64_t admitted_at_ms; /* With this place in this epoch, by the room's clock; 0: not so. */
+	int64_t due_ms;         /* When to be looked at, monotonic; called and admitted only. */
+	int64_t asked_ms;       /* When the room was last asked. */
+	int64_t seen_ms;        /* When its stream was last known to be open. */
+	bool told;              /* Its stream has been sent what became of it. */
 	uint8_t person_size;
 	char person[WAITING_ROOM_PERSON_SIZE_MAX + 1];
 };
