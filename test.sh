@@ -13,10 +13,11 @@ usage()
 		sanitizer.
 
 		--full          debug with ONSALE_FULL=1, by which tests take all their seeds
-		                and crash points instead of a sample; then release, asan and
-		                tsan, without the tests that would do the same again (tools,
-		                services, READMEs, and under sanitizers the benches); the
-		                library with clang; every fuzz target for 30 s; lint
+		                and crash points instead of a sample; then asan and tsan,
+		                without the tests that would do the same again (tools,
+		                services, READMEs, benches); the library, and the benches,
+		                for release, as every README is run; the library with clang;
+		                every fuzz target for 30 s; lint
 		--label LABEL   only the tests with this label: the name of a subproject, or lib
 
 		ONSALE_SEED in the environment repeats a seeded run. Logs: build/test-PRESET.log.
@@ -110,10 +111,10 @@ jobs=$(nproc)
 if [[ $full == yes ]]; then
 	ONSALE_FULL=1 run debug
 	# What runs scripts, or builds for release itself, does the same in each preset.
-	run release -LE '^(tools|services)$' -E '^readme_'
 	for preset in asan tsan; do
 		run "$preset" -LE '^(tools|services|bench)$' -E '^readme_'
 	done
+	run release -L '^(lib|bench)$'
 	run clang -L '^lib$'
 	[[ -n $label ]] || check fuzz tools/fuzz --seconds 30
 	[[ -n $label ]] || check lint tools/lint
