@@ -38,7 +38,12 @@ static void check_signature(struct slice header, struct slice body)
 		return;
 	}
 	bool found = false;
-	char *text = fuzz_copy(header);
+	char *text = malloc(header.size + 1);
+	assert(text);
+	/* A part that does not count may have a zero byte, where the search would end. */
+	for (size_t i = 0; i < header.size; i++)
+		text[i] = header.data[i] != '\0' ? header.data[i] : ' ';
+	text[header.size] = '\0';
 	for (int64_t s = -STRIPE_TOLERANCE_MS / 1000; s <= STRIPE_TOLERANCE_MS / 1000; s++) {
 		char ours[256];
 		assert(stripe_webhook_sign(SECRET, body, now_ms + s * 1000, ours, sizeof ours));
