@@ -66,12 +66,19 @@ fail()
 # start [ARGUMENT…]: run it in the background, leading a session, so that it heeds SIGINT.
 start()
 {
-	: >"$tree/calls"
+	forget
 	(
 		trap - INT
 		exec setsid env --default-signal=INT "$tree/sub/run.sh" "$@"
 	) >"$tree/out" 2>"$tree/err" &
 	runner=$!
+}
+
+# Nothing of the last one must be read as of the next, whose own redirections may come late.
+forget()
+{
+	rm -f "$tree"/{calls,out,err}
+	touch "$tree"/{calls,out,err}
 }
 
 # until_true COMMAND…: within the time that everything has to end in.
@@ -223,7 +230,7 @@ test_companion()
 		"$tree/sub/run.sh" >"$tree/pair/run.sh"
 	chmod +x "$tree/pair/run.sh"
 	mkdir -p "$tree/.run/pair/helper"
-	: >"$tree/calls"
+	forget
 	PORT=0 setsid env --default-signal=INT "$tree/pair/run.sh" --fresh >"$tree/out" \
 		2>"$tree/err" &
 	runner=$!
