@@ -321,6 +321,8 @@ void stage_database_failed(struct stage *stage, const char *what)
 		stage_now_ms() + (pause_ms < PAUSE_MS_MAX ? pause_ms : PAUSE_MS_MAX);
 }
 
+/* One attempt to connect per turn: the pauses between them are the stage's own, and end when it is
+ * stopped. */
 static enum status open_database(struct stage *stage)
 {
 	stage->pg = postgres_open(&(struct postgres_options){
@@ -329,6 +331,7 @@ static enum status open_database(struct stage *stage)
 		.settings = stage->options.database_settings,
 		.connect_ms_max = stage->options.connect_ms_max,
 		.call_ms_max = stage->options.call_ms_max,
+		.fail_fast = true,
 	});
 	stage->options.database_url = NULL; /* They were copied there. */
 	stage->options.database_settings = NULL;

@@ -296,7 +296,8 @@ struct stage_options {
 	int attempts_max;        /* Claims after which a row is stuck, those of processes that died
 				  * with it included: so a row that kills its process is found. */
 	int64_t call_ms_max;     /* For one statement. Nothing is collected meanwhile. */
-	int64_t connect_ms_max;  /* For connecting, within call_ms_max. */
+	int64_t connect_ms_max;  /* For connecting, within call_ms_max; at most a second, so that
+				  * a stage can be stopped whose database is away. */
 	struct metrics *metrics; /* NULL: none are kept. Must outlive the stage. */
 };
 

@@ -223,6 +223,21 @@ static void database_that_was_restarted_is_waited_for(void **state)
 	assert_int_equal(900, test_moves());
 }
 
+/* A stage that may take an hour to connect takes turns all the same, so that it can be ended. */
+static void stage_ends_though_its_database_is_away(void **state)
+{
+	(void)state;
+	struct stage_options options = test_options(0);
+	options.call_ms_max = options.connect_ms_max = POSTGRES_MS_MAX;
+	test_stage_open(0, &options);
+	assert_int_equal(STATUS_OK, postgres_fixture_kill(&fixture));
+	test_start();
+	test_wait_atomic(&providers[0].reached[STAGE_BEFORE_CLAIM], 3);
+	assert_int_equal(0, stage_stop(stages[0], STOP_MS));
+	assert_int_equal(STATUS_OK, postgres_fixture_start_again(&fixture));
+	assert_ok(postgres_connect(pg, NULL));
+}
+
 /* Without its tables a stage waits for the schema. */
 static void table_that_is_not_there_yet_is_waited_for(void **state)
 {
@@ -313,6 +328,7 @@ int main(void)
 		TEST(renewal_finds_what_was_lost),
 		TEST(database_that_was_killed_is_waited_for),
 		TEST(database_that_was_restarted_is_waited_for),
+		TEST(stage_ends_though_its_database_is_away),
 		TEST(table_that_is_not_there_yet_is_waited_for),
 		TEST(lost_answer_to_a_move_is_asked_for_again),
 	};
