@@ -40,7 +40,8 @@ enum status checkout_orders_checkout(
 	instance->pg = postgres_open(&(struct postgres_options){.url = orders->database_url,
 		.application_name = "checkout",
 		.connect_ms_max = orders->options.database_ms,
-		.call_ms_max = orders->options.database_ms});
+		.call_ms_max = orders->options.database_ms,
+		.fail_fast = true});
 	if (!instance->pg) {
 		free(instance);
 		return STATUS_UNAVAILABLE;
@@ -264,7 +265,8 @@ static enum status await(struct checkout_call *call)
 	int64_t end_ms = call->begun_ms + call->instance->orders->options.wait_ms;
 	enum status status = STATUS_OK;
 	while (checkout_count_in(call, SETTLED) < call->count) {
-		int64_t left_ms = end_ms - now_ms();
+		int64_t all_end_ms = atomic_load(&call->instance->orders->waits_end_ms);
+		int64_t left_ms = (end_ms < all_end_ms ? end_ms : all_end_ms) - now_ms();
 		if (left_ms <= 0)
 			break;
 		drop_settled(call);

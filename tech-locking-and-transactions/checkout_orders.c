@@ -36,6 +36,7 @@ enum status checkout_orders_open(const struct checkout_orders_options *options,
 	if (!orders)
 		return STATUS_UNAVAILABLE;
 	orders->options = *options;
+	atomic_init(&orders->waits_end_ms, INT64_MAX);
 	orders->database_url = strdup(options->database_url);
 	memset(orders->options.seats, 0, sizeof orders->options.seats); /* Not ours yet. */
 	if (!orders->database_url || rendezvous_open(&orders->rendezvous) != STATUS_OK ||
@@ -65,6 +66,11 @@ static void stop_stage(struct checkout_own_stage *own, int64_t end_ms)
 	int64_t left_ms = end_ms - clock_monotonic_ms(clock_system());
 	if (own->stage)
 		(void)stage_stop(own->stage, left_ms > 0 ? left_ms : 0);
+}
+
+void checkout_orders_end_waits(struct checkout_orders *orders, int64_t within_ms)
+{
+	atomic_store(&orders->waits_end_ms, clock_monotonic_ms(clock_system()) + within_ms);
 }
 
 void checkout_orders_stop(struct checkout_orders *orders, int64_t timeout_ms)

@@ -84,6 +84,10 @@ __attribute__((warn_unused_result)) enum status checkout_orders_start(
 __attribute__((warn_unused_result)) enum status checkout_orders_checkout(
 	struct checkout_orders *orders, struct seat_store *seats, struct checkout **checkout);
 
+/* The process is to end: who waits in `buy` or `recover`, and who begins to from now on, does so
+ * for no longer than `within_ms` from now; what is not over then is PENDING. Any thread. */
+void checkout_orders_end_waits(struct checkout_orders *orders, int64_t within_ms);
+
 /* Claim no more, and wait up to `timeout_ms` for what is in flight; what is left is taken over when
  * its lease has run out. Instances may go on, and are told PENDING. */
 void checkout_orders_stop(struct checkout_orders *orders, int64_t timeout_ms);

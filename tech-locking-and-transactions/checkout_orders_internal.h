@@ -1,6 +1,8 @@
 /* What the engine's files share. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "lib/batch/rendezvous.h"
 #include "tech-locking-and-transactions/checkout_orders.h"
 
@@ -20,6 +22,7 @@ struct checkout_orders {
 	struct order_payments *payments;
 	struct checkout_own_stage sell, revoke;
 	struct rendezvous *rendezvous;
+	atomic_int_least64_t waits_end_ms; /* Nobody waits beyond it; monotonic. */
 };
 
 /* What is known of one request while its call lasts. */

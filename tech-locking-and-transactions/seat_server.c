@@ -426,6 +426,8 @@ static enum status open_parts(struct server_parts *parts, struct fault *fault)
 /* The lanes first, so that what is under way is answered by whom it was asked of. */
 static void close_parts(struct server_parts *parts)
 {
+	if (parts->technology->end_waits)
+		parts->technology->end_waits();
 	if (parts->seats)
 		seat_routes_stop(parts->seats);
 	if (parts->http)

@@ -55,6 +55,10 @@ struct seat_technology {
 	enum status (*prepare)(struct metrics *metrics, struct fault *fault);
 	/* Once the metrics are frozen: begin with what goes on by itself. NULL: nothing to do. */
 	enum status (*start)(struct fault *fault);
+	/* The server is to end: those whose purchases wait are to be answered soon, before the
+	 * lanes that wait with them are stopped. Called after `prepare`, whether that has failed or
+	 * not. NULL: nobody waits for long. */
+	void (*end_waits)(void);
 	/* Close what the two have opened, after all instances. Also when they have failed, or were
 	 * not called. NULL: nothing to do. */
 	void (*close)(void);

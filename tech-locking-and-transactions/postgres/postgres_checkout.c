@@ -40,13 +40,15 @@ static int64_t or_default(int64_t value, int64_t fallback)
 	return value ? value : fallback;
 }
 
+/* Whoever buys is told at once that the database is away, and may come again. */
 static enum status open_seats(
 	const char *url, int64_t call_ms, struct seat_store **seats, struct fault *fault)
 {
 	return postgres_seats_open(&(struct postgres_seats_options){.url = url,
 					   .application_name = "checkout",
 					   .technique = POSTGRES_SEATS_BATCHED,
-					   .call_ms_max = call_ms},
+					   .call_ms_max = call_ms,
+					   .fail_fast = true},
 		seats, fault);
 }
 

@@ -1,13 +1,9 @@
 /* Seats, holds and purchases on PostgreSQL, over HTTP. */
-#include "lib/base/log.h"
-#include "lib/base/program.h"
-#include "tech-locking-and-transactions/postgres/postgres_checkout.h"
+#include "tech-locking-and-transactions/postgres/postgres_purchases.h"
 #include "tech-locking-and-transactions/postgres/postgres_seats.h"
 #include "tech-locking-and-transactions/seat_payments.h"
 #include "tech-locking-and-transactions/seat_server.h"
 #include "tech-two-phase-payments/stripe/stripe.h"
-
-enum { CONNECT_MS = 1000, DRAIN_MS = 1000, IN_FLIGHT_MAX = 1000 };
 
 static struct {
 	const char *database_url;
@@ -49,11 +45,6 @@ static const struct config_setting table[] = {
 		.help = "for waiting for a row that somebody else has locked"},
 };
 
-static struct checkout_orders *orders;
-static struct payment_provider *reader; /* Of the provider's events. */
-
-/* ---- For each thread ---- */
-
 static enum status open_store(void *context, struct seat_store **store, struct fault *fault)
 {
 	(void)context;
@@ -66,14 +57,6 @@ static enum status open_store(void *context, struct seat_store **store, struct f
 			.fail_fast = true},
 		store, fault);
 }
-
-static enum status open_checkout(void *context, struct checkout **checkout, struct fault *fault)
-{
-	(void)context;
-	return postgres_checkout_open(orders, settings.database_url, checkout, fault);
-}
-
-/* ---- For all ---- */
 
 static enum status open_provider(
 	size_t calls_max, struct payment_provider **provider, struct fault *fault)
@@ -88,63 +71,10 @@ static enum status open_provider(
 		provider, fault);
 }
 
-/* The database may be starting as well. */
-static enum status wait_for_database(struct fault *fault)
-{
-	struct postgres *pg = postgres_open(&(struct postgres_options){
-		.url = settings.database_url, .connect_ms_max = CONNECT_MS});
-	enum status status = STATUS_UNAVAILABLE;
-	while (pg && status == STATUS_UNAVAILABLE && !program_is_signaled())
-		status = postgres_connect(pg, fault);
-	postgres_close(pg);
-	return status;
-}
-
 static enum status prepare(struct metrics *metrics, struct fault *fault)
 {
-	struct postgres_checkout_options options = {.url = settings.database_url,
-		.return_url = seat_payments.return_url,
-		.in_flight_max = IN_FLIGHT_MAX,
-		.call_ms_max = settings.call_ms,
-		.lease_ms = seat_payments.lease_ms,
-		.backoff_ms_max = seat_payments.backoff_ms,
-		.action_ms = seat_payments.action_ms,
-		.margin_ms = seat_payments.margin_ms,
-		.wait_ms = seat_payments.wait_ms,
-		.metrics = metrics};
-	enum status status = wait_for_database(fault);
-	if (status == STATUS_OK)
-		status = open_provider(1, &reader, fault);
-	for (size_t i = 0; i < ORDER_STAGES && status == STATUS_OK; i++)
-		status = open_provider(IN_FLIGHT_MAX, &options.providers[i], fault);
-	if (status == STATUS_OK)
-		status = postgres_checkout_engine(&options, &orders, fault);
-	for (size_t i = 0; i < ORDER_STAGES && status != STATUS_OK; i++)
-		payment_close(options.providers[i]);
-	return status;
-}
-
-static void wake(void *context)
-{
-	checkout_orders_wake(context);
-}
-
-static enum status start(struct fault *fault)
-{
-	enum status status = checkout_orders_start(orders);
-	if (status != STATUS_OK)
-		return fault_set(fault, "checkout", "threads are short"), status;
-	seat_payments_listen(reader, wake, orders);
-	return STATUS_OK;
-}
-
-static void close_all(void)
-{
-	seat_payments_listen(NULL, NULL, NULL);
-	if (orders)
-		checkout_orders_stop(orders, DRAIN_MS);
-	checkout_orders_close(orders);
-	payment_close(reader);
+	return postgres_purchases_prepare(
+		settings.database_url, settings.call_ms, open_provider, metrics, fault);
 }
 
 int main(int argc, char **argv)
@@ -155,7 +85,7 @@ int main(int argc, char **argv)
 			   "told otherwise, since it knows no users.",
 		.port = "8121",
 		.service = "postgres",
-		.opener = {.open_store = open_store, .open_checkout = open_checkout},
+		.opener = {.open_store = open_store, .open_checkout = postgres_purchases_open},
 		.settings = table,
 		.setting_count = sizeof table / sizeof *table,
 		.more_settings = seat_payment_settings,
@@ -163,8 +93,9 @@ int main(int argc, char **argv)
 		.routes = &seat_payment_route,
 		.route_count = 1,
 		.prepare = prepare,
-		.start = start,
-		.close = close_all,
+		.start = postgres_purchases_start,
+		.end_waits = postgres_purchases_end_waits,
+		.close = postgres_purchases_close,
 	};
 	return seat_serve(&technology, argc, argv);
 }

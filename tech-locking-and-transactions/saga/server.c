@@ -44,31 +44,27 @@ static struct postgres *checked;        /* The orders' database, for /readyz. */
 
 /* ---- For each thread ---- */
 
-/* Who answers people must not wait for a database that is away; the stages may. */
-enum patience { HASTY, PATIENT };
-
-static enum status open_seats(
-	enum patience patience, struct seat_store **store, struct fault *fault)
+static enum status open_seats(struct seat_store **store, struct fault *fault)
 {
 	return postgres_seats_open(&(struct postgres_seats_options){.url = settings.seats_url,
 					   .application_name = "saga",
 					   .technique = POSTGRES_SEATS_BATCHED,
 					   .call_ms_max = settings.call_ms,
-					   .fail_fast = patience == HASTY},
+					   .fail_fast = true},
 		store, fault);
 }
 
 static enum status open_store(void *context, struct seat_store **store, struct fault *fault)
 {
 	(void)context;
-	return open_seats(HASTY, store, fault);
+	return open_seats(store, fault);
 }
 
 static enum status open_checkout(void *context, struct checkout **checkout, struct fault *fault)
 {
 	struct seat_store *seats;
 	(void)context;
-	enum status status = open_seats(HASTY, &seats, fault);
+	enum status status = open_seats(&seats, fault);
 	if (status != STATUS_OK)
 		return status;
 	status = checkout_orders_checkout(orders, seats, checkout);
@@ -119,9 +115,9 @@ static enum status open_engine(struct saga_options *options, struct fault *fault
 	for (size_t i = 0; i < ORDER_STAGES && status == STATUS_OK; i++)
 		status = open_provider(IN_FLIGHT_MAX, &options->providers[i], fault);
 	if (status == STATUS_OK)
-		status = open_seats(PATIENT, &options->sell_seats, fault);
+		status = open_seats(&options->sell_seats, fault);
 	if (status == STATUS_OK)
-		status = open_seats(PATIENT, &options->revoke_seats, fault);
+		status = open_seats(&options->revoke_seats, fault);
 	if (status == STATUS_OK)
 		status = saga_engine(options, &orders, fault);
 	if (status == STATUS_OK)
@@ -168,6 +164,12 @@ static enum status start(struct fault *fault)
 	return STATUS_OK;
 }
 
+static void end_waits(void)
+{
+	if (orders)
+		checkout_orders_end_waits(orders, DRAIN_MS);
+}
+
 static void close_all(void)
 {
 	seat_payments_listen(NULL, NULL, NULL);
@@ -197,6 +199,7 @@ int main(int argc, char **argv)
 		.route_count = 1,
 		.prepare = prepare,
 		.start = start,
+		.end_waits = end_waits,
 		.close = close_all,
 	};
 	return seat_serve(&technology, argc, argv);
