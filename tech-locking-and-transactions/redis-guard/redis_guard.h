@@ -39,7 +39,10 @@
  *	- when a hold has ended before its time and no guard has been told (it was released through
  *	  the store itself; or a process died, or stays idle, before it could tell Redis): until
  *	  the hold would have ended by itself;
- *	- when a sale was revoked and no guard has been told: for sold_ms, too;
+ *	- when a sale was revoked and no guard has been told: for sold_ms, too. Where the guard was
+ *	  not told of the sale either (a checkout that sells in the store's own database,
+ *	  postgres_checkout.h, goes past it): until the hold would have ended. Sold seats need no
+ *	  more: their keys say held until then, and whoever asks later asks the store;
  *	- when Redis's clock was set back: for so much longer.
  *
  * An expired hold is never in the way: its keys are gone before it ends. And an id of a hold that

@@ -1,7 +1,12 @@
-/* Seats and holds on PostgreSQL with a guard in Redis before it, over HTTP. */
+/* Seats, holds and purchases on PostgreSQL with a guard in Redis before it, over HTTP. Purchases go
+ * past the guard, since seats and orders share a database; what that means for the keys,
+ * redis_guard.h says. */
+#include "tech-locking-and-transactions/postgres/postgres_purchases.h"
 #include "tech-locking-and-transactions/postgres/postgres_seats.h"
 #include "tech-locking-and-transactions/redis-guard/redis_guard.h"
+#include "tech-locking-and-transactions/seat_payments.h"
 #include "tech-locking-and-transactions/seat_server.h"
+#include "tech-two-phase-payments/stripe/stripe.h"
 
 static struct {
 	const char *database_url, *redis_url;
@@ -87,17 +92,44 @@ static enum status open_store(void *context, struct seat_store **store, struct f
 	return status;
 }
 
+static enum status open_provider(
+	size_t calls_max, struct payment_provider **provider, struct fault *fault)
+{
+	return stripe_open(&(struct stripe_options){.base_url = seat_payments.provider_url,
+				   .secret_key = seat_payments.provider_key,
+				   .webhook_secrets = {seat_payments.webhook_secret},
+				   .in_flight_max = calls_max,
+				   .submitted_max = calls_max,
+				   .attempt_ms_max = seat_payments.attempt_ms,
+				   .total_ms_max = seat_payments.call_ms},
+		provider, fault);
+}
+
+static enum status prepare(struct metrics *metrics, struct fault *fault)
+{
+	return postgres_purchases_prepare(
+		settings.database_url, settings.call_ms, open_provider, metrics, fault);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct seat_technology technology = {
 		.name = "redis-guard-server",
-		.summary = "Seats and holds on PostgreSQL behind a guard in Redis. Listens on "
-			   "loopback unless told otherwise, since it knows no users.",
+		.summary = "Seats, holds and purchases on PostgreSQL behind a guard in Redis. "
+			   "Listens on loopback unless told otherwise, since it knows no users.",
 		.port = "8126",
 		.service = "postgres",
-		.opener = {.open_store = open_store},
+		.opener = {.open_store = open_store, .open_checkout = postgres_purchases_open},
 		.settings = table,
 		.setting_count = sizeof table / sizeof *table,
+		.more_settings = seat_payment_settings,
+		.more_setting_count = &seat_payment_setting_count,
+		.routes = &seat_payment_route,
+		.route_count = 1,
+		.prepare = prepare,
+		.start = postgres_purchases_start,
+		.end_waits = postgres_purchases_end_waits,
+		.close = postgres_purchases_close,
 	};
 	return seat_serve(&technology, argc, argv);
 }

@@ -5,9 +5,11 @@
 #include "lib/testkit/redis_fixture.h"
 #include "tech-locking-and-transactions/postgres/postgres_seats_fixture.h"
 #include "tech-locking-and-transactions/seat_servers_conformance.h"
+#include "tech-two-phase-payments/simulator/simulator_fixture.h"
 
 static struct seats_fixture seats;
 static struct redis_fixture redis;
+static struct simulator_fixture simulator;
 
 static bool kill_both(void)
 {
@@ -27,27 +29,38 @@ static const char *judge(struct id event)
 	return seats_fixture_judge(&seats, event, message, sizeof message);
 }
 
+static int64_t captured(void)
+{
+	return simulator_fixture_total(&simulator, "eur", "captured");
+}
+
 static int run(void)
 {
-	char database[320], guard[320];
+	char database[320], guard[320], provider[128];
 	snprintf(database, sizeof database, "DATABASE_URL=%s", seats.postgres.url);
 	snprintf(guard, sizeof guard, "REDIS_URL=%s", redis.url);
-	const char *const environment[] = {database, guard, NULL};
+	snprintf(provider, sizeof provider, "STRIPE_BASE_URL=%s", simulator.url);
+	const char *const environment[] = {
+		database, guard, provider, "STRIPE_SECRET_KEY=" SIMULATOR_KEY, NULL};
 	return seat_servers_conformance(
 		&(struct seat_servers_technology){.program = "redis-guard/redis-guard-server",
 			.missing = "postgres",
 			.environment = environment,
 			.kill = kill_both,
 			.start_again = start_both,
-			.judge = judge});
+			.judge = judge,
+			.captured = captured});
 }
 
 int main(void)
 {
 	int failed = 1;
 	if (seats_fixture_start(&seats, "guard-servers", POSTGRES_SEATS_BATCHED) == STATUS_OK &&
-		redis_fixture_start(&redis, "guard-servers") == STATUS_OK)
+		redis_fixture_start(&redis, "guard-servers") == STATUS_OK &&
+		simulator_fixture_start(&simulator, NULL) == STATUS_OK) {
 		failed = run();
+		failed += !simulator_fixture_stop(&simulator);
+	}
 	redis_fixture_stop(&redis);
 	seats_fixture_stop(&seats);
 	return failed;
