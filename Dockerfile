@@ -8,7 +8,7 @@ COPY tools/setup.sh tools/
 RUN tools/setup.sh build
 COPY . .
 RUN tools/build.sh release simplest-server redis-streams-server postgres-seats-server \
-	orders-server payment-simulator
+	saga-seats-server redis-guard-server orders-server payment-simulator
 
 # What all of them have. Their own stages say that they run as onsale, since some install more.
 FROM debian:bookworm-slim AS server
@@ -62,6 +62,34 @@ ENV PORT=8121 PLAN=/usr/local/share/onsale/concert-hall.json
 EXPOSE 8121
 USER onsale
 ENTRYPOINT ["postgres-seats-server"]
+
+# As the last; ORDERS_URL is the database of orders and tickets, DATABASE_URL that of the seats.
+FROM server AS seats-saga
+RUN apt-get update \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+		libpq5 libssl3 \
+	&& rm -rf /var/lib/apt/lists/*
+COPY --from=build /onsale/demo/venues/concert-hall.json /usr/local/share/onsale/
+COPY --from=build /onsale/build/release/tech-locking-and-transactions/saga/saga-seats-server \
+	/usr/local/bin/
+ENV PORT=8124 PLAN=/usr/local/share/onsale/concert-hall.json
+EXPOSE 8124
+USER onsale
+ENTRYPOINT ["saga-seats-server"]
+
+# As seats-postgres, and it needs REDIS_URL.
+FROM server AS seats-redis-guard
+RUN apt-get update \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+		libhiredis0.14 libpq5 libssl3 \
+	&& rm -rf /var/lib/apt/lists/*
+COPY --from=build /onsale/demo/venues/concert-hall.json /usr/local/share/onsale/
+COPY --from=build /onsale/build/release/tech-locking-and-transactions/redis-guard/redis-guard-server \
+	/usr/local/bin/
+ENV PORT=8126 PLAN=/usr/local/share/onsale/concert-hall.json
+EXPOSE 8126
+USER onsale
+ENTRYPOINT ["redis-guard-server"]
 
 # It needs DATABASE_URL, ADMIN_TOKEN and STRIPE_SECRET_KEY, and calls Stripe unless STRIPE_BASE_URL
 # says otherwise.

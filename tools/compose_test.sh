@@ -14,6 +14,8 @@ declare -A programs=(
 	[simplest]=simplest-implementation/simplest-server
 	[waiting-room-redis-streams]=tech-waiting-room/redis-streams/redis-streams-server
 	[seats-postgres]=tech-locking-and-transactions/postgres/postgres-seats-server
+	[seats-saga]=tech-locking-and-transactions/saga/saga-seats-server
+	[seats-redis-guard]=tech-locking-and-transactions/redis-guard/redis-guard-server
 	[orders]=tech-two-phase-payments/orders-server
 	[payment-simulator]=tech-two-phase-payments/simulator/payment-simulator
 )
@@ -155,7 +157,7 @@ check_compose()
 			complain "compose.yaml uses the volume $name, which it does not declare"
 	done
 	for name in $(services service); do
-		[[ $name == postgres ]] || is_fact confined "$name" - ||
+		[[ $name == postgres* ]] || is_fact confined "$name" - ||
 			complain "compose.yaml lets $name do more than it needs"
 	done
 	for name in $(services target); do
@@ -355,6 +357,7 @@ want_complaint Dockerfile 's/COPY tools/COPY tolls/'
 want_complaint Dockerfile 's/build.sh release/build.sh relaese/'
 want_complaint Dockerfile 's/release simplest-server/release simplest_server/'
 want_complaint Dockerfile 's/ payment-simulator$//'
+want_complaint Dockerfile 's/ redis-guard-server / /'
 want_complaint Dockerfile 's/AS orders/AS order/'
 want_complaint Dockerfile 's/FROM server AS orders/FROM debian:bookworm-slim AS orders/'
 want_complaint Dockerfile 's/tech-two-phase-payments\/orders-server/orders-server/'
@@ -379,6 +382,8 @@ want_complaint compose.yaml 's/PORT: "8132"/PORT: "8133"/'
 want_complaint compose.yaml 's/payment-simulator:8132/payment-simulator:8131/'
 want_complaint compose.yaml 's/WEBHOOK_URL:/WEBHOOK_ADDRESS:/'
 want_complaint compose.yaml '/REDIS_URL:/d'
+want_complaint compose.yaml '/ORDERS_URL:/d'
+want_complaint compose.yaml 's/- postgres-saga:/- postgres_saga:/'
 want_complaint compose.yaml '/ADDRESS: 0/d'
 want_complaint compose.yaml 's/POSTGRES_PASSWORD: .*/POSTGRES_PASSWORD: secret/'
 want_complaint compose.yaml 's/PLACE_KEYS:?/PLACE_KEYS:-/'
