@@ -51,6 +51,19 @@ __attribute__((warn_unused_result)) enum status postgres_seats_open(
 const char *postgres_seats_technique_name(enum postgres_seats_technique technique);
 bool postgres_seats_technique_parse(struct slice name, enum postgres_seats_technique *technique);
 
+/* Hold any `request->seat_count` free seats of a section, for who does not choose; `request->seats`
+ * is not looked at, and look_up tells which they are. Whoever else is taking seats at the moment is
+ * not waited for (FOR UPDATE … SKIP LOCKED): theirs are passed over, so a crowd spreads over the
+ * section instead of queueing for its first row. One request, one statement, of an instance of any
+ * technique.
+ *
+ * Statuses, and outcomes, as seat_store.h's hold, but TAKEN (`which` is 0) says only that fewer
+ * were free that nobody was busy with; a moment later there may be more. Repeated, the first
+ * answer. The section and the person are text within the limits of seat_store.h; REFUSED otherwise.
+ */
+__attribute__((warn_unused_result)) enum status postgres_seats_hold_any(struct seat_store *store,
+	const struct hold_request *request, struct slice section, struct hold_result *result);
+
 /* Sell within the caller's open transaction, so that the sale commits together with what else is in
  * it, such as the order: seat_store.h's sell for one request, by row locks. After any status but OK
  * the transaction has failed. After OK with a refusal nothing was written, and it may go on. */
