@@ -7,6 +7,7 @@
 
 static struct seats_fixture seats;
 static struct simulator_fixture simulator;
+static const char secret_key[] = "STRIPE_SECRET_KEY=" SIMULATOR_KEY;
 
 static bool kill_postgres(void)
 {
@@ -39,8 +40,7 @@ int main(int argc, char **argv)
 	snprintf(url, sizeof url, "DATABASE_URL=%s", seats.postgres.url);
 	snprintf(technique, sizeof technique, "TECHNIQUE=%s", argv[1]);
 	snprintf(provider, sizeof provider, "STRIPE_BASE_URL=%s", simulator.url);
-	const char *const environment[] = {
-		url, technique, provider, "STRIPE_SECRET_KEY=" SIMULATOR_KEY, NULL};
+	const char *const environment[] = {url, technique, provider, secret_key, NULL};
 	int failed = seat_servers_conformance(
 		&(struct seat_servers_technology){.program = "postgres/postgres-seats-server",
 			.missing = "postgres",

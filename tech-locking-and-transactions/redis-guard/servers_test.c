@@ -10,6 +10,7 @@
 static struct seats_fixture seats;
 static struct redis_fixture redis;
 static struct simulator_fixture simulator;
+static const char secret_key[] = "STRIPE_SECRET_KEY=" SIMULATOR_KEY;
 
 static bool kill_both(void)
 {
@@ -40,8 +41,7 @@ static int run(void)
 	snprintf(database, sizeof database, "DATABASE_URL=%s", seats.postgres.url);
 	snprintf(guard, sizeof guard, "REDIS_URL=%s", redis.url);
 	snprintf(provider, sizeof provider, "STRIPE_BASE_URL=%s", simulator.url);
-	const char *const environment[] = {
-		database, guard, provider, "STRIPE_SECRET_KEY=" SIMULATOR_KEY, NULL};
+	const char *const environment[] = {database, guard, provider, secret_key, NULL};
 	return seat_servers_conformance(
 		&(struct seat_servers_technology){.program = "redis-guard/redis-guard-server",
 			.missing = "postgres",

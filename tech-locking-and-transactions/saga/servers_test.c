@@ -7,6 +7,7 @@
 #include "tech-locking-and-transactions/seat_servers_conformance.h"
 
 static struct checkout_fixture fixture;
+static const char secret_key[] = "STRIPE_SECRET_KEY=" SIMULATOR_KEY;
 
 static bool kill_seats(void)
 {
@@ -38,8 +39,7 @@ int main(void)
 	snprintf(seats, sizeof seats, "DATABASE_URL=%s", fixture.places.seats_url);
 	snprintf(orders, sizeof orders, "ORDERS_URL=%s", fixture.places.orders_url);
 	snprintf(provider, sizeof provider, "STRIPE_BASE_URL=%s", fixture.places.provider_url);
-	const char *const environment[] = {
-		seats, orders, provider, "STRIPE_SECRET_KEY=" SIMULATOR_KEY, NULL};
+	const char *const environment[] = {seats, orders, provider, secret_key, NULL};
 	int failed = seat_servers_conformance(
 		&(struct seat_servers_technology){.program = "saga/saga-seats-server",
 			.missing = "postgres",
