@@ -302,6 +302,10 @@ __attribute__((warn_unused_result)) enum status postgres_execute(struct postgres
 __attribute__((warn_unused_result)) enum status postgres_run_script(
 	struct postgres *pg, const char *sql);
 
+/* How often this process has waited for an answer of a server since it began: statements, what
+ * prepares them, BEGIN and COMMIT. Connecting does not count. Any thread. */
+uint64_t postgres_round_trips(void);
+
 enum postgres_isolation {
 	POSTGRES_READ_COMMITTED,
 	POSTGRES_REPEATABLE_READ,

@@ -137,6 +137,19 @@ static void script_must_not_touch_transactions(void **state)
 	assert_script("select 1");
 }
 
+static void round_trips_are_counted(void **state)
+{
+	(void)state;
+	assert_script("select 1"); /* Connected from here on. */
+	uint64_t before = postgres_round_trips();
+	assert_int_equal(1, test_number(pg, "counted", "select 1::bigint"));
+	assert_int_equal(2, postgres_round_trips() - before); /* It was prepared first. */
+	assert_ok(postgres_begin(pg, POSTGRES_READ_COMMITTED));
+	assert_int_equal(1, test_number(pg, "counted", "select 1::bigint"));
+	assert_ok(postgres_commit(pg));
+	assert_int_equal(5, postgres_round_trips() - before);
+}
+
 static void copy_is_refused(void **state)
 {
 	(void)state;
@@ -165,6 +178,7 @@ int main(void)
 		test(changed_table_in_a_transaction_is_retried),
 		test(script_is_all_or_nothing),
 		test(script_must_not_touch_transactions),
+		test(round_trips_are_counted),
 		test(copy_is_refused),
 	};
 	return cmocka_run_group_tests(tests, start_cluster, test_stop_cluster);

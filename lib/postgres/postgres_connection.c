@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -395,9 +396,17 @@ static PGresult *cut_short(struct postgres *pg, PGresult *kept)
 	return give_up(pg, hung_up ? PQerrorMessage(pg->connection) : "the deadline has passed");
 }
 
+static _Atomic uint64_t round_trips;
+
+uint64_t postgres_round_trips(void)
+{
+	return atomic_load_explicit(&round_trips, memory_order_relaxed);
+}
+
 PGresult *postgres_collect(struct postgres *pg, int64_t deadline_ms)
 {
 	PGresult *kept = NULL;
+	atomic_fetch_add_explicit(&round_trips, 1, memory_order_relaxed);
 	for (;;) {
 		if (!wait_result(pg, deadline_ms))
 			return cut_short(pg, kept);
