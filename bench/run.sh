@@ -14,7 +14,7 @@ case ${1-} in
 	;;
 esac
 benches=("$@")
-((${#benches[@]} > 0)) || benches=(http lane streams simplest waiting-room orders)
+((${#benches[@]} > 0)) || benches=(http lane streams simplest waiting-room orders seats)
 read -r -a flags <<<"${ONSALE_BENCH_FLAGS-}"
 
 tools/setup.sh build bench postgres redis
@@ -27,6 +27,7 @@ program()
 	case $1 in
 	simplest) echo build/release/simplest-implementation/simplest_bench ;;
 	orders) echo build/release/tech-two-phase-payments/orders_bench ;;
+	seats) echo build/release/tech-locking-and-transactions/seats_bench ;;
 	waiting-room) echo build/release/tech-waiting-room/waiting-room_bench ;;
 	*) echo "build/release/bench/$1_bench" ;;
 	esac
@@ -43,9 +44,14 @@ for bench in "${benches[@]}"; do
 	if ((${#flags[@]} > 0)); then
 		"$(program "$bench")" "${flags[@]}"
 	else
-		more=()
-		[[ $bench != waiting-room ]] ||
-			more=(--standing-json bench/results/waiting-room-standing.json)
+		case $bench in
+		seats)
+			more=(--guard-json bench/results/seats-guard.json
+				--purchases-json bench/results/seats-purchases.json)
+			;;
+		waiting-room) more=(--standing-json bench/results/waiting-room-standing.json) ;;
+		*) more=() ;;
+		esac
 		"$(program "$bench")" --json "$(result "$bench")" "${more[@]}"
 	fi
 done

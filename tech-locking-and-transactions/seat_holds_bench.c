@@ -4,18 +4,17 @@
  * Holds run out soon and are free at once for whoever asks, so that a load never dries up; nobody
  * releases, and nothing is tidied up. Everybody gets the number of clients that they like best.
  * What the clients heard is compared with the database after each load. */
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "bench/measure.h"
 #include "bench/report.h"
 #include "bench/servers.h"
-#include "lib/base/program.h"
 #include "lib/testkit/postgres_fixture.h"
 #include "lib/testkit/redis_fixture.h"
 #include "tech-locking-and-transactions/bench/bench.sql.h"
 #include "tech-locking-and-transactions/seat_load_bench.h"
+#include "tech-locking-and-transactions/seats_bench.h"
 
 enum { LINE_SIZE = 96, CLIENT_CHOICES = 7 };
 
@@ -26,15 +25,16 @@ static const struct field {
 	double must, aim;
 	const char *guard_goal; /* That of the guard before it to itself. */
 	bool by_answers;        /* What counts is how fast everybody is told. */
+	size_t sweep; /* The field whose numbers of clients it has; itself where they are tried. */
 } fields[] = {
-	{"50,000 seats", "00000000-0000-7000-8000-000000050000", "hold_one.pgbench", 50000, 1, 100,
-		0, "G2", 3, 4.5, "guard, 50,000", false},
-	{"100 hot seats", "00000000-0000-7000-8000-000000000100", "hold_one.pgbench", 100, 1, 1, 64,
-		"G2h", 4, 8, "guard, 100", false},
-	{"groups of 4", "00000000-0000-7000-8000-000000050000", "hold.pgbench", 50000, 4, 100, 0,
-		"groups", 0, 0, "guard, groups", false},
-	{"100 seats that stay held", "00000000-0000-7000-8000-000000000100", "hold_one.pgbench",
-		100, 1, 3600000, 64, "held", 0, 0, "guard, held", true},
+	{"50,000 seats", SEATS_BENCH_EVENT, "hold_one.pgbench", 50000, 1, 100, 0, "G2", 3, 4.5,
+		"guard, 50,000", false, 0},
+	{"100 hot seats", SEATS_BENCH_HOT_EVENT, "hold_one.pgbench", 100, 1, 1, 64, "G2h", 4, 8,
+		"guard, 100", false, 1},
+	{"groups of 4", SEATS_BENCH_EVENT, "hold.pgbench", 50000, 4, 100, 0, "groups", 0, 0,
+		"guard, groups", false, 0},
+	{"100 seats that stay held", SEATS_BENCH_HOT_EVENT, "hold_one.pgbench", 100, 1, 3600000, 64,
+		"held", 0, 0, "guard, held", true, 1},
 };
 
 static const struct subject {
@@ -45,8 +45,8 @@ static const struct subject {
 	int64_t clients[CLIENT_CHOICES]; /* To choose from. */
 	int64_t count_max;               /* The most seats that it can hold at once. */
 } subjects[] = {
-	{"pgbench", "", 0, false, {1, 2, 4, 8, 16, 32, 64}, 8},
-	{"pgbench, one conditional statement", "conditional.pgbench", 0, false, {8, 32, 64}, 1},
+	{"pgbench", "", 0, false, {4, 8, 16, 32, 64}, 8},
+	{"pgbench, one conditional statement", "conditional.pgbench", 0, false, {32, 64}, 1},
 	{"pessimistic", NULL, POSTGRES_SEATS_PESSIMISTIC, false, {8, 32, 64}, 8},
 	{"optimistic", NULL, POSTGRES_SEATS_OPTIMISTIC, false, {8, 32, 64}, 8},
 	{"batched", NULL, POSTGRES_SEATS_BATCHED, false, {64, 128, 256, 512}, 8},
@@ -67,6 +67,7 @@ struct figures {
 };
 
 struct bench {
+	const struct seats_bench *settings;
 	char folder[SCRATCH_PATH_SIZE];
 	struct postgres_fixture postgres;
 	struct redis_fixture redis; /* The guard's. */
@@ -74,91 +75,41 @@ struct bench {
 	struct figures figures[FIELD_COUNT][SUBJECT_COUNT];
 };
 
-static int64_t seconds, rounds, sweep_seconds;
-static const char *result_path;
-
-static int read_settings(int argc, char **argv);
 static void open_database(struct bench *bench);
 static void close_database(struct bench *bench);
 static void find_best(struct bench *bench, size_t field, size_t subject);
 static void run_round(struct bench *bench, int64_t round);
 static enum status tell(const struct bench *bench);
 
-int main(int argc, char **argv)
+enum status seat_holds_bench(const struct seats_bench *settings)
 {
 	static struct bench bench;
-	int code = read_settings(argc, argv);
-	if (code != PROGRAM_READY)
-		return code;
+	bench.settings = settings;
 	scratch_open(bench.folder);
 	open_database(&bench);
 	for (size_t field = 0; field < FIELD_COUNT; field++)
 		for (size_t subject = 0; subject < SUBJECT_COUNT; subject++)
 			find_best(&bench, field, subject);
-	for (int64_t round = 0; round < rounds; round++)
+	for (int64_t round = 0; round < settings->rounds; round++) {
+		fprintf(stderr, "holds, round %lld:", (long long)round + 1);
 		run_round(&bench, round);
+		fprintf(stderr, "\n");
+	}
 	close_database(&bench);
-	return tell(&bench) == STATUS_OK ? 0 : 1;
-}
-
-static int read_settings(int argc, char **argv)
-{
-	static const struct config_setting table[] = {
-		{.flag = "seconds",
-			.kind = CONFIG_INTEGER,
-			.value = &seconds,
-			.fallback = "4",
-			.min = 1,
-			.max = 60,
-			.help = "how long each load lasts"},
-		{.flag = "sweep",
-			.kind = CONFIG_INTEGER,
-			.value = &sweep_seconds,
-			.fallback = "2",
-			.min = 1,
-			.max = 60,
-			.help = "how long each number of clients is tried"},
-		{.flag = "rounds",
-			.kind = CONFIG_INTEGER,
-			.value = &rounds,
-			.fallback = "5",
-			.min = 1,
-			.max = SERIES_MAX,
-			.help = "interleaved rounds"},
-		{.flag = "json",
-			.kind = CONFIG_TEXT,
-			.value = &result_path,
-			.help = "the file that the result is written to"},
-	};
-	static const struct config_program program = {.name = "seat_store_bench",
-		.summary = "Holds per second of each technique of the seat store beside pgbench.",
-		.version = "1",
-		.settings = table,
-		.setting_count = sizeof table / sizeof table[0]};
-	return program_configure(&program, argc, argv, NULL);
+	return tell(&bench);
 }
 
 /* ---- The database ---- */
 
-/* Run statements and return the first value, or 0 where there is none. */
 static int64_t query(const struct bench *bench, const char *sql)
 {
-	PGresult *result = PQexec(bench->database, sql);
-	ExecStatusType status = PQresultStatus(result);
-	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-		bench_fail("PostgreSQL: %s", PQerrorMessage(bench->database));
-	int64_t value = 0;
-	if (PQntuples(result) > 0)
-		value = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-	PQclear(result);
-	return value;
+	return seats_bench_query(bench->database, sql);
 }
 
 static void open_database(struct bench *bench)
 {
 	struct seat_store *store;
 	struct fault fault = {0};
-	setenv("ONSALE_SOURCE", SEATS_SOURCE, 0);
 	if (postgres_fixture_start(&bench->postgres, "seats-bench") != STATUS_OK)
 		bench_fail("there is no PostgreSQL");
 	if (redis_fixture_start(&bench->redis, "seats-bench") != STATUS_OK)
@@ -167,9 +118,7 @@ static void open_database(struct bench *bench)
 	if (postgres_seats_open(&options, &store, &fault) != STATUS_OK)
 		bench_fail("%s: %s", fault.where, fault.what);
 	seat_store_close(store);
-	bench->database = PQconnectdb(bench->postgres.url);
-	if (PQstatus(bench->database) != CONNECTION_OK)
-		bench_fail("PostgreSQL: %s", PQerrorMessage(bench->database));
+	bench->database = seats_bench_connect(bench->postgres.url);
 	query(bench, bench_make);
 }
 
@@ -229,12 +178,20 @@ static void find_best(struct bench *bench, size_t field, size_t subject)
 	static struct seat_load_outcome outcome;
 	struct figures *figures = &bench->figures[field][subject];
 	double most = -1;
+	if (fields[field].sweep != field) {
+		figures->clients = bench->figures[fields[field].sweep][subject].clients;
+		return;
+	}
 	for (size_t i = 0; can(field, subject) && i < CLIENT_CHOICES; i++) {
 		int64_t clients = subjects[subject].clients[i];
 		if (clients == 0 ||
 			(fields[field].clients_max > 0 && clients > fields[field].clients_max))
 			continue;
-		load_once(bench, field, subject, clients, sweep_seconds, &outcome);
+		if (bench->settings->sweep_seconds == 0) {
+			figures->clients = clients;
+			return;
+		}
+		load_once(bench, field, subject, clients, bench->settings->sweep_seconds, &outcome);
 		int64_t done = fields[field].by_answers ? outcome.answers : outcome.holds;
 		double rate = (double)done / outcome.seconds;
 		if (rate <= most)
@@ -254,7 +211,9 @@ static void run_round(struct bench *bench, int64_t round)
 			struct figures *figures = &bench->figures[field][subject];
 			if (!can(field, subject))
 				continue;
-			load_once(bench, field, subject, figures->clients, seconds, &outcome);
+			load_once(bench, field, subject, figures->clients, bench->settings->seconds,
+				&outcome);
+			fprintf(stderr, " %.0f", (double)outcome.holds / outcome.seconds);
 			series_add(&figures->holds, (double)outcome.holds / outcome.seconds);
 			series_add(&figures->answers, (double)outcome.answers / outcome.seconds);
 			series_add(&figures->p50_ms,
@@ -304,38 +263,62 @@ static void tell_ratios(const struct bench *bench, struct report *report, size_t
 			.must = fields[field].must,
 			.aim = fields[field].aim},
 		BATCHED, PGBENCH);
-	tell_ratio(bench, report, field, &(struct report_ratio){.id = fields[field].guard_goal},
-		GUARDED, BATCHED);
 }
 
-static enum status tell(const struct bench *bench)
+static struct report *new_report(const struct bench *bench, const char *name, const char *title)
 {
-	struct report *report = report_new("seat-store", "Holds of the seat store", (size_t)rounds);
+	struct report *report = report_new(name, title, (size_t)bench->settings->rounds);
 	report_column(report, "what", "Load", 0);
 	report_column(report, "holds", "Holds/s", 0);
 	report_column(report, "answers", "Answers/s", 0);
 	report_column(report, "p50", "p50, ms", 1);
 	report_column(report, "p99", "p99, ms", 1);
-	for (size_t field = 0; field < FIELD_COUNT; field++)
-		for (size_t subject = 0; subject < SUBJECT_COUNT; subject++)
-			if (can(field, subject))
-				tell_row(bench, report, field, subject);
-	for (size_t field = 0; field < FIELD_COUNT; field++)
-		tell_ratios(bench, report, field);
-	report_limit(report, "%lld s per load", (long long)seconds);
+	report_limit(report, "%lld s per load", (long long)bench->settings->seconds);
 	report_limit(report, "load and database share the cores");
 	report_limit(
 		report, "fsync and synchronous_commit on, the guard's Redis appendfsync always");
 	report_note(report,
 		"Each request is for random seats, and its answer is a hold or a refusal; the "
 		"difference of the two rates are refusals. Everybody has the number of clients "
-		"that "
-		"holds most, at most 64 for the hot seats, whose holds run out after 1 ms, and for "
-		"those that stay held, where answers count.");
+		"that holds most, for groups of 4 that of single seats; at most 64 for the hot "
+		"seats, whose holds run out after 1 ms, and as many for those that stay held, "
+		"where answers count.");
+	return report;
+}
+
+static enum status tell_all(const struct bench *bench)
+{
+	struct report *report =
+		new_report(bench, "seats", "Holds of the seat store, beside pgbench");
+	for (size_t field = 0; field < FIELD_COUNT; field++)
+		for (size_t subject = 0; subject < SUBJECT_COUNT; subject++)
+			if (can(field, subject))
+				tell_row(bench, report, field, subject);
+	for (size_t field = 0; field < FIELD_COUNT; field++)
+		tell_ratios(bench, report, field);
 	report_note(report,
 		"pgbench runs the scripts of tech-locking-and-transactions/bench, prepared: one "
 		"transaction with SELECT … FOR UPDATE per hold, on the same tables. It does not "
-		"look "
-		"whether the request was made before; the techniques do.");
-	return report_finish(report, result_path);
+		"look whether the request was made before; the techniques do.");
+	return report_finish(report, bench->settings->holds_path);
+}
+
+/* The guard and what is behind it, by themselves. */
+static enum status tell_guard(const struct bench *bench)
+{
+	struct report *report =
+		new_report(bench, "seats-guard", "Holds with a guard in Redis, and without");
+	for (size_t field = 0; field < FIELD_COUNT; field++) {
+		tell_row(bench, report, field, BATCHED);
+		tell_row(bench, report, field, GUARDED);
+		tell_ratio(bench, report, field,
+			&(struct report_ratio){.id = fields[field].guard_goal}, GUARDED, BATCHED);
+	}
+	return report_finish(report, bench->settings->guard_path);
+}
+
+static enum status tell(const struct bench *bench)
+{
+	enum status all = tell_all(bench), guard = tell_guard(bench);
+	return all == STATUS_OK ? guard : all;
 }

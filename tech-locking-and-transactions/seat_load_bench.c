@@ -15,7 +15,15 @@
 #include "lib/testkit/random.h"
 #include "tech-locking-and-transactions/redis-guard/redis_guard.h"
 
-enum { NAME_SIZE = 16, COUNT_MAX = 8, PATH_SIZE = 320, ARGUMENT_SIZE = 96, LINE_SIZE = 256 };
+enum {
+	NAME_SIZE = 16,
+	COUNT_MAX = 8,
+	PATH_SIZE = 320,
+	ARGUMENT_SIZE = 96,
+	LINE_SIZE = 256,
+	ATTEMPTS_MAX = 5,
+	LONGER_SECONDS = 3,
+};
 
 struct crowd;
 
@@ -262,12 +270,13 @@ void seat_load_by_threads(const struct seat_load *load, enum postgres_seats_tech
 
 /* ---- pgbench ---- */
 
-static void run_pgbench(const struct seat_load *load, const char *script, const char *folder)
+static void run_pgbench(
+	const struct seat_load *load, int64_t seconds, const char *script, const char *folder)
 {
 	char texts[8][ARGUMENT_SIZE], file[PATH_SIZE], prefix[PATH_SIZE], errors[PATH_SIZE];
 	snprintf(texts[0], ARGUMENT_SIZE, "--client=%lld", (long long)load->clients);
 	snprintf(texts[1], ARGUMENT_SIZE, "--jobs=%d", load->clients > 1 ? 2 : 1);
-	snprintf(texts[2], ARGUMENT_SIZE, "--time=%lld", (long long)load->seconds);
+	snprintf(texts[2], ARGUMENT_SIZE, "--time=%lld", (long long)seconds);
 	snprintf(texts[3], ARGUMENT_SIZE, "--define=event=%s", load->event);
 	snprintf(texts[4], ARGUMENT_SIZE, "--define=seats=%lld", (long long)load->seats);
 	snprintf(texts[5], ARGUMENT_SIZE, "--define=count=%lld", (long long)load->count);
@@ -281,7 +290,7 @@ static void run_pgbench(const struct seat_load *load, const char *script, const 
 	struct process_options options = {.arguments = arguments, .error_path = errors};
 	struct process pgbench = {0};
 	if (process_start(&pgbench, &options) != STATUS_OK ||
-		process_wait(&pgbench, (load->seconds + 60) * 1000) != STATUS_OK ||
+		process_wait(&pgbench, (seconds + 60) * 1000) != STATUS_OK ||
 		pgbench.exit_code != 0)
 		bench_fail("pgbench failed; %s says why", errors);
 	process_release(&pgbench);
@@ -313,12 +322,8 @@ static void read_log(const char *path, struct seat_load_outcome *outcome, struct
 	fclose(file);
 }
 
-void seat_load_by_pgbench(const struct seat_load *load, const char *script, const char *folder,
-	struct seat_load_outcome *outcome)
+static void read_logs(const char *folder, struct seat_load_outcome *outcome, struct span *span)
 {
-	struct span span = {0};
-	outcome_init(outcome);
-	run_pgbench(load, script, folder);
 	DIR *entries = opendir(folder);
 	if (!entries)
 		bench_fail("%s cannot be read", folder);
@@ -327,10 +332,22 @@ void seat_load_by_pgbench(const struct seat_load *load, const char *script, cons
 		if (strncmp(entry->d_name, "pgbench.", strlen("pgbench.")) != 0)
 			continue;
 		snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-		read_log(path, outcome, &span);
+		read_log(path, outcome, span);
 		unlink(path);
 	}
 	closedir(entries);
+}
+
+/* Its time includes connecting. Where that took all of it, it gets more. */
+void seat_load_by_pgbench(const struct seat_load *load, const char *script, const char *folder,
+	struct seat_load_outcome *outcome)
+{
+	struct span span = {0};
+	outcome_init(outcome);
+	for (int i = 0; i < ATTEMPTS_MAX && outcome->answers == 0; i++) {
+		run_pgbench(load, load->seconds + i * LONGER_SECONDS, script, folder);
+		read_logs(folder, outcome, &span);
+	}
 	if (outcome->answers == 0)
 		bench_fail("pgbench has logged no transaction in %s", folder);
 	outcome->seconds = (double)(span.last_us - span.first_us) / 1e6;

@@ -25,3 +25,25 @@ CHECKPOINT;
 
 -- name: count_holds
 SELECT count(*) FROM seat_holds;
+
+-- name: forget_orders
+TRUNCATE checkout_orders;
+
+-- name: forget_saga
+TRUNCATE checkout_orders, checkout_tickets;
+
+-- name: count_paid
+SELECT count(*) FROM checkout_orders WHERE status = 'paid';
+
+-- name: count_open
+-- Orders that have not come to an end.
+SELECT count(*) FROM checkout_orders
+WHERE status NOT IN ('paid', 'declined', 'expired', 'canceled', 'refunded');
+
+-- name: count_paid_seats
+SELECT coalesce(sum(cardinality(seat_ids)), 0) FROM checkout_orders WHERE status = 'paid';
+
+-- name: count_sold
+-- Seats that are sold and have their ticket; -1 where the two do not agree.
+SELECT CASE WHEN count(*) = (SELECT count(*) FROM seat_tickets WHERE status = 'valid')
+	THEN count(*) ELSE -1 END FROM seats WHERE status = 'sold';
