@@ -393,7 +393,7 @@ static void tell_notes(const struct bench *bench, struct report *report)
 		"the same orders: how many were not over, and when that one had finished the last. "
 		"What the dead one had in hand is taken over when its lease is over: here %d s, by "
 		"default %d s.",
-		KILL_AFTER, KILL_ROUNDS, KILL_LEASE_MS / 1000, LEASE_MS / 1000);
+		KILL_AFTER, (int)bench->open[0].count, KILL_LEASE_MS / 1000, LEASE_MS / 1000);
 }
 
 static enum status tell(const struct bench *bench)
