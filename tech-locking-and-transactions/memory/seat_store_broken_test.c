@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "lib/testkit/random.h"
 #include "tech-locking-and-transactions/memory/seat_memory_fixture.h"
 
 /* For each breakage, a check that sees it, and whether comparing with the oracle sees it too. */
@@ -32,7 +33,7 @@ static const struct control {
 	{BREAK_STALE_STATUS, "held_once", true},
 };
 
-enum { CONTROL_COUNT = sizeof controls / sizeof *controls, OPERATIONS = 2000 };
+enum { CONTROL_COUNT = sizeof controls / sizeof *controls, OPERATIONS = 10000, SEEDS = 6 };
 
 static void the_suite_sees(void **state)
 {
@@ -50,9 +51,8 @@ static void the_suite_sees(void **state)
 	print_message("%s: %s\n", control->check, violation);
 }
 
-static void the_oracle_disagrees(void **state)
+static bool oracle_disagrees(const struct control *control, uint64_t seed)
 {
-	const struct control *control = *state;
 	struct seat_memory_fixture oracle, subject;
 	char message[512] = "";
 	seat_memory_fixture_init(&oracle);
@@ -61,11 +61,22 @@ static void the_oracle_disagrees(void **state)
 	const char *violation =
 		seat_store_agree(&(struct seat_store_agreement){.oracle = &oracle.factory,
 					 .subject = &subject.factory,
+					 .seed = seed,
 					 .operations = OPERATIONS},
 			message, sizeof message);
 	seat_memory_fixture_release(&oracle);
 	seat_memory_fixture_release(&subject);
-	if (control->disagrees && !violation)
+	return violation != NULL;
+}
+
+/* One run may by chance come to where most seats are sold, and see little of what is left. */
+static void the_oracle_disagrees(void **state)
+{
+	const struct control *control = *state;
+	bool disagrees = false;
+	for (uint64_t i = 0; i < SEEDS && !disagrees; i++)
+		disagrees = oracle_disagrees(control, random_seed() + i);
+	if (control->disagrees && !disagrees)
 		fail_msg("the oracle agrees with %s", seat_store_breakage_name(control->breakage));
 }
 
