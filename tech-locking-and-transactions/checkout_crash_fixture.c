@@ -22,10 +22,11 @@
 enum {
 	ORDERS = 24,
 	KINDS = 4,
-	SHORT_MS = 6000, /* Of a hold whose buyer never proves who they are. */
+	SHORT_MS = 2500, /* Of a hold whose buyer never proves who they are. */
 	LONG_MS = 3600000,
 	BATCH = 6,
 	PATIENCE_MS = 120000,
+	OPENING_MS = 60000,
 	POINTS_MAX = 80,
 	SAMPLE = 8,
 	PAIRS = 2,
@@ -99,24 +100,38 @@ static size_t tell(const struct buy_result results[], int first, size_t count, b
 	return open;
 }
 
+/* A buyer may begin while the database is being restarted: who begins waits for it. */
+static enum status open_checkout(const struct checkout_places *places, struct checkout **checkout)
+{
+	struct checkout_orders *orders = NULL;
+	struct fault fault;
+	enum status status = STATUS_UNAVAILABLE;
+	int64_t end_ms = clock_monotonic_ms(clock_system()) + OPENING_MS;
+	while (status != STATUS_OK && clock_monotonic_ms(clock_system()) < end_ms) {
+		status = orders ? STATUS_OK : checkout_fixture_engine(subject, places, &orders);
+		if (status == STATUS_OK)
+			status = subject->open(places, orders, checkout, &fault);
+		if (status != STATUS_OK)
+			pause_ms(50);
+	}
+	return status;
+}
+
 static int be_buyer(char **arguments)
 {
 	struct checkout_places places = {.seats_url = arguments[1],
 		.orders_url = arguments[2],
 		.provider_url = arguments[3],
 		.provider_key = arguments[4],
-		.wait_ms = 2000,
+		.wait_ms = 300,
 		.lease_ms = 1000};
-	struct checkout_orders *orders;
 	struct checkout *checkout;
 	struct id event;
-	struct fault fault;
 	struct arena arena;
 	bool told[ORDERS] = {false};
 	json_object_seed(0);
 	if (!id_parse(slice_of(arguments[5]), &event) ||
-		checkout_fixture_engine(subject, &places, &orders) != STATUS_OK ||
-		subject->open(&places, orders, &checkout, &fault) != STATUS_OK)
+		open_checkout(&places, &checkout) != STATUS_OK)
 		return 2;
 	arena_init(&arena, ARENA_MAX);
 	for (size_t open = 1; open > 0;) {

@@ -55,7 +55,12 @@ enum status checkout_fixture_engine(const struct checkout_subject *subject,
 			payment_close(providers[i]);
 		return status;
 	}
-	return checkout_orders_start(*orders);
+	status = checkout_orders_start(*orders);
+	if (status != STATUS_OK) {
+		checkout_orders_close(*orders);
+		*orders = NULL;
+	}
+	return status;
 }
 
 static enum status open_checkout(void *context, struct checkout **checkout)
