@@ -105,8 +105,9 @@ done
 groups=(build test postgres redis bench)
 [[ $full == no ]] || groups+=(clang lint fuzz)
 tools/setup.sh "${groups[@]}"
-jobs=$(nproc)
-((jobs <= 4)) || jobs=4
+# Most tests wait for something most of the time: two for each core.
+jobs=$((2 * $(nproc)))
+((jobs <= 8)) || jobs=8
 
 if [[ $full == yes ]]; then
 	ONSALE_FULL=1 run debug
