@@ -132,10 +132,10 @@ size_t front_ask_all(struct front_room *room, const struct front_group *group)
 /* When all replies are made: completed one by one as they are made, each would wake its loop. */
 static void complete_group(const struct front_group *group)
 {
-	for (struct front_request *request = group->first, *next; request; request = next) {
-		next = request->next;
-		http_complete(request->exchange);
-	}
+	struct http_burst burst = {0};
+	for (struct front_request *request = group->first; request; request = request->next)
+		http_burst_add(&burst, request->exchange);
+	http_burst_complete(&burst);
 }
 
 /* ---- Join ---- */
@@ -337,8 +337,8 @@ static void apply_heartbeats(struct front_room *room, const struct front_group *
 			reply_heartbeat(exchange, &lane->found[i]);
 		else
 			front_reply_failed(exchange, status);
-		http_complete(exchange);
 	}
+	complete_group(group);
 }
 
 static void apply_leaves(struct front_room *room, const struct front_group *group)

@@ -214,6 +214,12 @@ struct front_request *front_request_new(
 	return request;
 }
 
+static void refuse_item(struct lane_item *item)
+{
+	front_refuse(
+		(struct front_request *)item, "Too many requests are waiting; nothing was done.");
+}
+
 void front_submit(struct front_request *request)
 {
 	struct http_exchange *exchange = request->exchange;
@@ -224,8 +230,6 @@ void front_submit(struct front_request *request)
 	}
 	request->hash = event_hash(request->event);
 	request->item.deadline_ms = http_deadline_ms(exchange);
-	http_defer(exchange);
 	struct front_lane *lane = front_lane_of(routes, request->hash);
-	if (lane_submit(lane->lane, &request->item) != STATUS_OK)
-		front_refuse(request, "Too many requests are waiting; nothing was done.");
+	http_submit(exchange, lane->lane, &request->item, refuse_item);
 }

@@ -102,31 +102,57 @@ void lane_register_metrics(struct metrics *metrics, const char *name)
 
 enum status lane_submit(struct lane *lane, struct lane_item *item)
 {
-	int64_t now_ns = clock_monotonic_ns(lane->clock);
-	pthread_mutex_lock(&lane->mutex);
-	if (lane->depth >= lane->options.queue_max || lane->stopping) {
-		pthread_mutex_unlock(&lane->mutex);
-		metrics_counter_add(lane->metrics.refused, 1);
-		return STATUS_UNAVAILABLE;
-	}
+	struct lane_item *before = item->next;
 	item->next = NULL;
-	item->queued_ns = now_ns;
-	if (lane->last)
-		lane->last->next = item;
-	else
-		lane->first = item;
-	lane->last = item;
-	lane->depth++;
-	metrics_gauge_add(lane->metrics.depth, 1);
-	bool wake =
-		lane->sleeping > lane->woken && lane->depth > lane->woken * lane->options.batch_max;
-	if (wake)
-		lane->woken++;
+	if (!lane_submit_all(lane, item))
+		return STATUS_OK;
+	item->next = before;
+	return STATUS_UNAVAILABLE;
+}
+
+/* Under the mutex: how many of the sleeping have to be woken for the queue as it is. */
+static size_t count_wakes(const struct lane *lane)
+{
+	size_t batch_max = lane->options.batch_max;
+	size_t wanted = (lane->depth + batch_max - 1) / batch_max;
+	wanted = wanted < lane->sleeping ? wanted : lane->sleeping;
+	return wanted > lane->woken ? wanted - lane->woken : 0;
+}
+
+struct lane_item *lane_submit_all(struct lane *lane, struct lane_item *chain)
+{
+	int64_t now_ns = clock_monotonic_ns(lane->clock);
+	struct lane_item *rest = chain, *last = NULL;
+	size_t taken = 0, refused = 0, wakes = 0;
+	pthread_mutex_lock(&lane->mutex);
+	size_t room = lane->stopping || lane->depth >= lane->options.queue_max
+		? 0
+		: lane->options.queue_max - lane->depth;
+	for (; rest && taken < room; rest = rest->next, taken++) {
+		rest->queued_ns = now_ns;
+		last = rest;
+	}
+	if (last) {
+		last->next = NULL;
+		if (lane->last)
+			lane->last->next = chain;
+		else
+			lane->first = chain;
+		lane->last = last;
+		lane->depth += taken;
+		metrics_gauge_add(lane->metrics.depth, (int64_t)taken);
+		wakes = count_wakes(lane);
+		lane->woken += wakes;
+	}
 	pthread_mutex_unlock(&lane->mutex);
 	/* Outside, so that the woken thread does not run into the mutex and sleep again. */
-	if (wake)
+	for (; wakes > 0; wakes--)
 		pthread_cond_signal(&lane->changed);
-	return STATUS_OK;
+	for (struct lane_item *item = rest; item; item = item->next)
+		refused++;
+	if (refused > 0)
+		metrics_counter_add(lane->metrics.refused, refused);
+	return rest;
 }
 
 size_t lane_depth(struct lane *lane)

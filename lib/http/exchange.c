@@ -89,5 +89,5 @@ void http_defer(struct http_exchange *exchange)
 void http_complete(struct http_exchange *exchange)
 {
 	assert(exchange->owner != HTTP_OWNED_BY_LOOP);
-	http_loop_complete(exchange->loop, exchange);
+	http_loop_complete(exchange->loop, exchange, exchange);
 }

@@ -13,6 +13,8 @@
 #include "lib/base/status.h"
 
 struct http_exchange;
+struct lane;
+struct lane_item;
 
 enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_METHOD_COUNT };
 
@@ -154,3 +156,22 @@ void http_defer(struct http_exchange *exchange);
 /* Give a deferred exchange back to its loop, which sends the reply. Any thread may call; the
  * exchange must not be touched afterwards. */
 void http_complete(struct http_exchange *exchange);
+
+/* Defer the exchange, as http_defer does, and submit `item` to `lane` at the end of this round of
+ * the loop, together with what its other requests have for the same lane: one lock and one wake-up
+ * for all of them. The order is kept. `refuse` is called, on the loop, with each item that the lane
+ * does not take; it makes the reply and calls http_complete. */
+void http_submit(struct http_exchange *exchange, struct lane *lane, struct lane_item *item,
+	void (*refuse)(struct lane_item *item));
+
+/* Exchanges that are given back together: each of their loops is woken once. All zero is empty. */
+struct http_burst {
+	struct http_exchange *first, *last;
+};
+
+/* Add an exchange that would otherwise be given to http_complete; it must not be touched
+ * afterwards. */
+void http_burst_add(struct http_burst *burst, struct http_exchange *exchange);
+
+/* Give them all back, in the order in which they were added. The burst is empty again. */
+void http_burst_complete(struct http_burst *burst);

@@ -125,6 +125,19 @@ struct http_connection_list {
 	struct http_connection *first, *last;
 };
 
+/* What the requests of a round have for one lane. */
+struct http_outbox {
+	struct lane *lane;
+	void (*refuse)(struct lane_item *item);
+	struct lane_item *first, *last;
+	size_t count;
+};
+
+enum {
+	HTTP_OUTBOXES = 4,          /* Lanes that a round writes to; one more is served at once. */
+	HTTP_OUTBOX_ITEMS_MAX = 64, /* So that the lane does not idle while a long round goes on. */
+};
+
 enum http_flush { HTTP_FLUSH_WHEN_DUE, HTTP_FLUSH_NOW };
 
 struct http_access_log {
@@ -153,6 +166,7 @@ struct http_loop {
 	struct http_exchange *pool;
 	size_t pool_size;
 	struct http_access_log log;
+	struct http_outbox outboxes[HTTP_OUTBOXES]; /* Empty between rounds. */
 	bool adopting_refused; /* What the connection that MHD is just taking over is to be. */
 	atomic_size_t connection_count;
 
@@ -216,8 +230,13 @@ void http_connection_gone(struct http_connection *connection);
 /* End an idle or unfinished connection: MHD sees the end of its socket. */
 void http_connection_cut(struct http_connection *connection);
 
-/* loop.c: wake the loop with an exchange that is done. Any thread. */
-void http_loop_complete(struct http_loop *loop, struct http_exchange *exchange);
+/* loop.c: wake the loop with a chain of exchanges that are done, all of them its own. Any thread.
+ */
+void http_loop_complete(
+	struct http_loop *loop, struct http_exchange *first, struct http_exchange *last);
+
+/* handover.c: submit what this round's requests have for the lanes. The loop's thread. */
+void http_loop_hand_over(struct http_loop *loop);
 
 /* exchange.c */
 struct http_exchange *http_exchange_new(struct http_loop *loop);

@@ -123,20 +123,21 @@ void http_loop_close(struct http_loop *loop)
 	pthread_mutex_destroy(&loop->mutex);
 }
 
-void http_loop_complete(struct http_loop *loop, struct http_exchange *exchange)
+void http_loop_complete(
+	struct http_loop *loop, struct http_exchange *first, struct http_exchange *last)
 {
-	exchange->next = NULL;
+	last->next = NULL;
 	pthread_mutex_lock(&loop->mutex);
-	bool first = !loop->completed_first;
-	if (first)
-		loop->completed_first = exchange;
+	bool empty = !loop->completed_first;
+	if (empty)
+		loop->completed_first = first;
 	else
-		loop->completed_last->next = exchange;
-	loop->completed_last = exchange;
+		loop->completed_last->next = first;
+	loop->completed_last = last;
 	/* Whoever finds the list empty wakes the loop; the others of this burst ride along. It must
 	 * be done under the mutex: afterwards the loop may take the exchange on account of another
 	 * wake, end, and be freed. */
-	if (first)
+	if (empty)
 		loop_wake(loop);
 	pthread_mutex_unlock(&loop->mutex);
 }
@@ -243,6 +244,7 @@ static bool loop_round(struct http_loop *loop)
 			http_connection_gone(what);
 	}
 	MHD_run(loop->mhd);
+	http_loop_hand_over(loop);
 	return !atomic_load(&loop->stopping) || loop_drain(loop);
 }
 

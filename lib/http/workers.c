@@ -23,7 +23,7 @@ static void apply(void *context, size_t thread, struct lane_item *const items[],
 			exchange->route->handle(exchange);
 			http_reply_compress(exchange);
 		}
-		http_loop_complete(exchange->loop, exchange);
+		http_loop_complete(exchange->loop, exchange, exchange);
 	}
 }
 
@@ -34,7 +34,7 @@ static void late(void *context, struct lane_item *const items[], size_t count)
 		struct http_exchange *exchange = exchange_of(items[i]);
 		http_reply_problem(exchange, &http_problem_unavailable,
 			"The request waited too long for its turn; nothing was done.");
-		http_loop_complete(exchange->loop, exchange);
+		http_loop_complete(exchange->loop, exchange, exchange);
 	}
 }
 
