@@ -74,19 +74,6 @@ static void provider_that_is_gone_is_waited_for(void **state)
 
 /* ---- Two processes ---- */
 
-static bool is_stopped(const struct process *process)
-{
-	char path[64], line[512] = "";
-	(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)process->pid);
-	FILE *file = fopen(path, "r");
-	assert_non_null(file);
-	size_t size = fread(line, 1, sizeof line - 1, file);
-	(void)fclose(file);
-	line[size] = '\0';
-	const char *name_end = strrchr(line, ')');
-	return name_end && strncmp(name_end, ") T", 3) == 0;
-}
-
 static void two_servers_share_the_orders(void **state)
 {
 	(void)state;
@@ -99,6 +86,19 @@ static void two_servers_share_the_orders(void **state)
 }
 
 #ifdef ORDERS_TEST_CONTROLS
+
+static bool is_stopped(const struct process *process)
+{
+	char path[64], line[512] = "";
+	(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)process->pid);
+	FILE *file = fopen(path, "r");
+	assert_non_null(file);
+	size_t size = fread(line, 1, sizeof line - 1, file);
+	(void)fclose(file);
+	line[size] = '\0';
+	const char *name_end = strrchr(line, ')');
+	return name_end && strncmp(name_end, ") T", 3) == 0;
+}
 
 /* The second process has all the orders, until it is stopped with some in hand. The first takes
  * them over and brings all to their end; then the second goes on where it was. */
