@@ -168,11 +168,13 @@ static void end_with(const struct fault *fault)
 static void lane_apply(void *context, size_t thread, struct lane_item *const items[], size_t count)
 {
 	(void)context, (void)thread;
+	struct http_burst burst = {0};
 	for (size_t i = 0; i < count; i++) {
 		struct lane_request *request = (struct lane_request *)items[i];
 		http_reply_empty(request->exchange, 204);
-		http_complete(request->exchange);
+		http_burst_add(&burst, request->exchange);
 	}
+	http_burst_complete(&burst);
 }
 
 static void lane_late(void *context, struct lane_item *const items[], size_t count)
@@ -199,6 +201,13 @@ static struct lane *open_lane(struct metrics *metrics)
 	return lane;
 }
 
+static void refuse(struct lane_item *item)
+{
+	struct http_exchange *exchange = ((struct lane_request *)item)->exchange;
+	http_reply_problem(exchange, &http_problem_unavailable, "The lane is full.");
+	http_complete(exchange);
+}
+
 static void answer_by_lane(struct http_exchange *exchange)
 {
 	struct application *application = http_context(exchange);
@@ -209,12 +218,7 @@ static void answer_by_lane(struct http_exchange *exchange)
 	}
 	*request = (struct lane_request){
 		.item.deadline_ms = http_deadline_ms(exchange), .exchange = exchange};
-	/* Once it is in the queue it may be answered already, so it is given up first. */
-	http_defer(exchange);
-	if (lane_submit(application->lane, &request->item) == STATUS_OK)
-		return;
-	http_reply_problem(exchange, &http_problem_unavailable, "The lane is full.");
-	http_complete(exchange);
+	http_submit(exchange, application->lane, &request->item, refuse);
 }
 
 /* ---- The other routes ---- */
