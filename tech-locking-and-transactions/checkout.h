@@ -4,9 +4,9 @@
  *
  * Three parties take part, and none of them knows the others: a seat store (seat_store.h), a
  * payment provider, and an order store that remembers how far each order has come. Money is
- *reserved before seats are sold, and taken after, so nobody pays for what they do not get and
- *nobody keeps what they have not paid for. What a crash leaves half done is found in the order
- *store and either finished or undone; nothing is ever assumed.
+ * reserved before seats are sold, and taken after, so nobody pays for what they do not get and
+ * nobody keeps what they have not paid for. What a crash leaves half done is found in the order
+ * store and either finished or undone; nothing is ever assumed.
  *
  *	what has happened          and then the process died   what becomes of it
  *	nothing is authorized      the hold runs out           ends the order: EXPIRED
@@ -25,12 +25,12 @@
  *
  * A request is wholly determined by its order's id. Whoever repeats it means the same purchase,
  * however often, through whatever process, also while the first is under way; and the order that
- *was declined stays declined. To try again with another payment method is another order, for the
- *same hold, which is still the person's while it lives.
+ * was declined stays declined. To try again with another payment method is another order, for the
+ * same hold, which is still the person's while it lives.
  *
  * An instance belongs to one thread. A call blocks, for no longer than the technique's options say;
  * what has not come to an end by then is PENDING, and goes on by itself. Statuses speak of the
- *call, outcomes of a purchase (lib/base/status.h): OK           every result is filled in
+ * call, outcomes of a purchase (lib/base/status.h): OK           every result is filled in
  *	UNAVAILABLE  no order was made
  *	UNKNOWN      perhaps some were: repeat the same requests, or look_up
  * Results are undefined unless the status is OK. Slices are borrowed until the call returns. */

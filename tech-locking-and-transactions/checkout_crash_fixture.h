@@ -1,7 +1,7 @@
 /* Crashes of a checkout, the same for every technique: processes that buy are killed at named
- *points and at any moment, databases and the provider in the middle, and answers to COMMIT are
- *lost. Then the purchases are asked for again, and when all is quiet everything has to be right,
- *and nobody was told what is not so.
+ * points and at any moment, databases and the provider in the middle, and answers to COMMIT are
+ * lost. Then the purchases are asked for again, and when all is quiet everything has to be right,
+ * and nobody was told what is not so.
  *
  *	int main(int argc, char **argv)
  *	{

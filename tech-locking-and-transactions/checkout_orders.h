@@ -1,5 +1,5 @@
 /* The engine of a checkout whose orders are in PostgreSQL (schema/checkout.sql): what every
- *technique has in common.
+ * technique has in common.
  *
  *	buy ──▶ authorizing ──▶ authorized ──▶ finalized ──▶ capturing ──▶ paid
  *	            authorize        SELL          capture       (order_payments.h)
@@ -10,10 +10,10 @@
  * process, or of another, have brought them to an end.
  *
  * DESIGN. One engine per process has the stages' threads; each thread that buys has a light
- *instance of `struct checkout` on top of it, with a connection of its own. Who waits is woken by
- *the stage that ends the order (lib/batch/rendezvous.h); an end that another process brings about
- *is found by looking, a few times a second, with one statement for all who wait. A batch waits for
- *its slowest purchase, at most `wait_ms`.
+ * instance of `struct checkout` on top of it, with a connection of its own. Who waits is woken by
+ * the stage that ends the order (lib/batch/rendezvous.h); an end that another process brings about
+ * is found by looking, a few times a second, with one statement for all who wait. A batch waits for
+ * its slowest purchase, at most `wait_ms`.
  *
  * An order that was not authorized when its hold ends is ended by the ending stage; one that was is
  * sold or not by whoever decides about the seats, with the hold locked. */

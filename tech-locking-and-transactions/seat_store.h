@@ -7,9 +7,9 @@
  *	    └──────────── revoke ────────────┘
  *
  * Three things are kept apart. A *seat* is in one state at a time, and its version grows by one
- *with each change of it. A *hold* is one person's temporary right to some seats, all or none of
- *them; it is known for good under an id that the caller gives, so it doubles as the record of the
- *request. A *ticket* is what a sale makes of each seat.
+ * with each change of it. A *hold* is one person's temporary right to some seats, all or none of
+ * them; it is known for good under an id that the caller gives, so it doubles as the record of the
+ * request. A *ticket* is what a sale makes of each seat.
  *
  * DESIGN. Every call takes an array, so that one round trip and one commit serve all who wait.
  * Requests act as if made one after the other in the order of the array, all at one instant; the
@@ -17,17 +17,17 @@
  *
  * Every mutating request carries the id of what it makes, so it may be repeated until it is
  * answered, by anybody, also while an earlier attempt is still at work: the effect happens once,
- *and the first answer is given again. Only what has an effect is remembered. A refusal is not, so
- *the same request may succeed later.
+ * and the first answer is given again. Only what has an effect is remembered. A refusal is not, so
+ * the same request may succeed later.
  *
  * Time. A hold ends by one clock, that of the technology (traits.exact_expiry), and a comparison
  * with it is made when nobody else can change the seat any more, never before waiting for it. From
  * that moment the seats are free for whoever asks, whether or not `expire` has tidied up yet.
  *
  * The fence. A grant has a version: the highest version of its seats, after the change. A sale
- *names it, together with hold and person, so whoever acts on old knowledge is told STALE. Where a
- *copy of the state is kept elsewhere (a guard in front, a cache), the higher version is the newer
- *one.
+ * names it, together with hold and person, so whoever acts on old knowledge is told STALE. Where a
+ * copy of the state is kept elsewhere (a guard in front, a cache), the higher version is the newer
+ * one.
  *
  * An instance belongs to one thread, usually a lane's (lib/batch). Calls block, for no longer than
  * the technology's options say. Several instances, in several processes, share the same seats.

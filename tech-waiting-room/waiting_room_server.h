@@ -1,5 +1,5 @@
 /* The server of a waiting room, the same for every technology: settings, log, HTTP, health,
- *metrics, page, signals. A technology's server.c hands over what it adds:
+ * metrics, page, signals. A technology's server.c hands over what it adds:
  *
  *	static struct { const char *url; } settings;
  *	static const struct config_setting table[] = {

@@ -2,7 +2,7 @@
  *
  * While the back end is busy with one batch, items pile up; the next batch is the pile, at most
  * `batch_max` of it. There is no timer that waits for a batch to fill: an idle lane applies a
- *single item at once, a busy one makes batches as large as the load needs.
+ * single item at once, a busy one makes batches as large as the load needs.
  *
  * Items are intrusive. The caller embeds a struct lane_item in its request, and finds the request
  * again by its address:
@@ -19,7 +19,7 @@
  *		… answer 503; nothing was done …
  *
  * With more than one thread it is a pool: the threads share the queue, each applies its own
- *batches, and nothing is said about order between batches. */
+ * batches, and nothing is said about order between batches. */
 #pragma once
 
 #include <stddef.h>

@@ -21,7 +21,7 @@
  * Updates are relaxed atomic additions. Counters and histograms keep one copy for each of several
  * groups of threads, each on cache lines of its own, so that event loops do not take turns at one
  * line; a rendering adds the copies up. It is not a snapshot: what is updated meanwhile may be in
- *or not, and a histogram's sum may be ahead of its count by what is just being recorded. */
+ * or not, and a histogram's sum may be ahead of its count by what is just being recorded. */
 #pragma once
 
 #include <stddef.h>

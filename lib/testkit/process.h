@@ -1,10 +1,10 @@
 /* Other programs that a test starts, talks to by signals, kills and waits for.
  *
  * "Two servers" means two processes, and a crash means kill -9; so tests need programs, not
- *threads. What a program prints goes to a file, never into a pipe: nobody has to read it while it
- *runs, and it is still there after a crash. Each program leads a process group of its own and dies
- *with the thread that started it (PR_SET_PDEATHSIG), however that ends; start programs from a
- *thread that lives until the end of the test.
+ * threads. What a program prints goes to a file, never into a pipe: nobody has to read it while it
+ * runs, and it is still there after a crash. Each program leads a process group of its own and dies
+ * with the thread that started it (PR_SET_PDEATHSIG), however that ends; start programs from a
+ * thread that lives until the end of the test.
  *
  *	struct process server;
  *	char line[256];

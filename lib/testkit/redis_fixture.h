@@ -8,8 +8,8 @@
  *
  * It is durable like every other server of the house: what it has acknowledged outlives
  * redis_fixture_kill, and only redis_fixture_empty loses it. When the test ends without stopping
- *it, even by a crash, a watchdog destroys it within a second or two; so a program that the test
- *starts may use it only as long as the test runs. Nothing is left behind. */
+ * it, even by a crash, a watchdog destroys it within a second or two; so a program that the test
+ * starts may use it only as long as the test runs. Nothing is left behind. */
 #pragma once
 
 #include "lib/base/status.h"

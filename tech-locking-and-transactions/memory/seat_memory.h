@@ -2,7 +2,7 @@
  *
  * Seats live in a set, which several instances share, each with its own thread; a mutex in the set
  * makes each call one step. It is the plainest form of the contract, one request after the other,
- *so it is the oracle of the conformance suite. Nothing outlives the process.
+ * so it is the oracle of the conformance suite. Nothing outlives the process.
  *
  *	struct seat_memory *memory = seat_memory_new(clock_system());
  *	struct seat_store *store = seat_memory_open(memory);

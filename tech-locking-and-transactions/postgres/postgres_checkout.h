@@ -1,15 +1,15 @@
 /* Checkout where seats and orders share a database: the sale of the seats, the tickets and the
- *order change in one transaction (checkout.h, checkout_orders.h).
+ * order change in one transaction (checkout.h, checkout_orders.h).
  *
  *	authorized ── one statement ──▶ finalized     seats sold, tickets written
  *	           └───────────────────▶ the mark     the hold was over: the reservation is voided
  *	capturing  ── one statement ──▶ canceled      tickets void, seats free: the money was not to
- *be had
+ * be had
  *
  * The sale is the transition itself: the stage that claims authorized orders has nothing to do but
- *to move them, a batch per statement, and the statement sells. So there is no moment at which one
- *has happened and the other has not, and nothing to compensate between them. Locks are taken in the
- * house's order: orders, holds, seats, tickets. */
+ * to move them, a batch per statement, and the statement sells. So there is no moment at which one
+ * has happened and the other has not, and nothing to compensate between them. Locks are taken in
+ * the house's order: orders, holds, seats, tickets. */
 #pragma once
 
 #include "tech-locking-and-transactions/checkout_orders.h"

@@ -14,13 +14,18 @@
  * it is changed and deleted by whoever has that id and by nobody else, and left alone when the
  * store's answer is UNKNOWN. All keys of an event share a slot:
  *
- *	sg:{event}:seat:<generation>:<seat>  "<hold> pending", "<hold> held <version>",
- *	                                     "<hold> sold <version>"
- *	sg:{event}:hold:<hold>    its seats; that it is there says that the store may know the id,
- *so that whoever repeats a request is let through sg:{event}:order:<order>  the hold that it has
- *bought, while the seats' keys say so sg:{event}:known          which seats exist: TAKEN must not
- *be said of others sg:{event}:generation     grows when keys may be there that should have been
- *deleted; those of an earlier generation are not looked at
+ *	sg:{event}:seat:<generation>:<seat>
+ *		"<hold> pending", "<hold> held <version>", "<hold> sold <version>"
+ *	sg:{event}:hold:<hold>
+ *		its seats; that it is there says that the store may know the id, so that whoever
+ *		repeats a request is let through
+ *	sg:{event}:order:<order>
+ *		the hold that it has bought, while the seats' keys say so
+ *	sg:{event}:known
+ *		which seats exist: TAKEN must not be said of others
+ *	sg:{event}:generation
+ *		grows when keys may be there that should have been deleted; those of an earlier
+ *		generation are not looked at
  *
  * Redis slow, away or empty is no failure: calls go straight to the store, at once while it stays
  * away, and the guard comes back by itself. What Redis knows need not be durable.
@@ -29,8 +34,8 @@
  * everything that is read come from the store. traits.exact_refusals is false, because
  *
  *	- TAKEN is also said while another request for the seat is on its way to the store, which
- *may yet refuse it. Usually that takes milliseconds; when its process has died or the store does
- *not answer, pending_ms. Within one call nothing is weaker.
+ *	  may yet refuse it. Usually that takes milliseconds; when its process has died or the
+ *	  store does not answer, pending_ms. Within one call nothing is weaker.
  *	- `which` of TAKEN names the seats that the guard knows to be taken. There may be more.
  *
  * A seat that the store would grant may be refused

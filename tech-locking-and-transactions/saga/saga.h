@@ -10,14 +10,14 @@
  *	6 capture                provider     (none: whoever is captured has everything)
  *
  * The orchestrator is the order's row: its state says which steps were made, and each step is a
- *stage that claims the row, acts, and moves it on (checkout_orders.h). So a crash between two
- *databases is a row whose act is done once more: every act is idempotent by the order's id, and so
- *is every compensation. What stands between step 4 and 5 is seen by others as seats that are sold
- *without tickets, never the reverse: undoing goes the other way round, tickets first. The last step
- *that may fail is the capture, so a compensation never has to give money back.
+ * stage that claims the row, acts, and moves it on (checkout_orders.h). So a crash between two
+ * databases is a row whose act is done once more: every act is idempotent by the order's id, and so
+ * is every compensation. What stands between step 4 and 5 is seen by others as seats that are sold
+ * without tickets, never the reverse: undoing goes the other way round, tickets first. The last
+ * step that may fail is the capture, so a compensation never has to give money back.
  *
  * What can neither be done nor undone is tried again, with growing pauses and for as long as it
- *takes; what the answer makes no sense of is stuck, and shown to a person (checkout_stuck). */
+ * takes; what the answer makes no sense of is stuck, and shown to a person (checkout_stuck). */
 #pragma once
 
 #include "tech-locking-and-transactions/checkout_orders.h"
