@@ -110,7 +110,7 @@ static void read_verdict(struct redis_guard *guard, size_t index, const struct r
 	call->verdicts[index] = GUARD_REFUSED;
 	call->results[index] =
 		(struct hold_result){.outcome = HOLD_TAKEN, .which = (uint64_t)number};
-	guard->counts.refused++;
+	guard_count(guard, GUARD_COUNT_REFUSED);
 }
 
 /* What one script has said. Where it has failed, the store is asked without it. */
@@ -160,11 +160,11 @@ static void claim(struct redis_guard *guard)
 static void count_asked(struct redis_guard *guard, enum guard_verdict verdict)
 {
 	if (guard->call.bypass)
-		guard->counts.bypassed++;
+		guard_count(guard, GUARD_COUNT_BYPASSED);
 	else if (verdict == GUARD_CLAIMED)
-		guard->counts.claimed++;
+		guard_count(guard, GUARD_COUNT_CLAIMED);
 	else
-		guard->counts.passed++;
+		guard_count(guard, GUARD_COUNT_PASSED);
 }
 
 static enum status ask(struct redis_guard *guard)
@@ -211,7 +211,7 @@ static bool is_lost(struct redis_guard *guard, size_t index)
 	}
 	call->results[index] = (struct hold_result){.outcome = HOLD_TAKEN,
 		.which = (uint64_t)redis_get_integer(redis_get_item(waits, 0))};
-	guard->counts.refused++;
+	guard_count(guard, GUARD_COUNT_REFUSED);
 	return true;
 }
 

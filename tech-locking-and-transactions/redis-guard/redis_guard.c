@@ -19,6 +19,38 @@ static const struct redis_command set_expiry = {"PEXPIRE", REDIS_WRITES};
 
 static const struct seat_store_ops guard_ops;
 
+/* ---- what is counted ---- */
+
+static void open_counters(struct metrics *metrics, struct metrics_counter *counters[GUARD_COUNTS])
+{
+	static const char *const outcomes[GUARD_COUNTS] = {[GUARD_COUNT_REFUSED] = "refused",
+		[GUARD_COUNT_CLAIMED] = "claimed",
+		[GUARD_COUNT_PASSED] = "passed",
+		[GUARD_COUNT_BYPASSED] = "bypassed"};
+	for (size_t i = 0; i < GUARD_COUNTS; i++)
+		counters[i] = metrics_add_counter(metrics,
+			&(struct metrics_description){.name = "seat_guard_holds",
+				.help = "Requests to hold seats, by what the guard did with them.",
+				.labels = &(struct metrics_label){"outcome", outcomes[i]},
+				.label_count = 1});
+}
+
+void redis_guard_register_metrics(struct metrics *metrics)
+{
+	struct metrics_counter *counters[GUARD_COUNTS];
+	open_counters(metrics, counters);
+}
+
+struct redis_guard_counts redis_guard_counts(const struct seat_store *store)
+{
+	assert(store->ops == &guard_ops);
+	const int64_t *counts = ((const struct redis_guard *)store)->counts;
+	return (struct redis_guard_counts){.refused = counts[GUARD_COUNT_REFUSED],
+		.claimed = counts[GUARD_COUNT_CLAIMED],
+		.passed = counts[GUARD_COUNT_PASSED],
+		.bypassed = counts[GUARD_COUNT_BYPASSED]};
+}
+
 /* ---- life ---- */
 
 static void free_guard(struct redis_guard *guard)
@@ -52,6 +84,7 @@ enum status redis_guard_open(struct seat_store *inner, const struct redis_guard_
 		return STATUS_UNAVAILABLE;
 	guard->base.ops = &guard_ops;
 	guard->inner = inner;
+	open_counters(options->metrics, guard->counters);
 	guard->traits = *seat_store_traits(inner);
 	guard->traits.name = "redis-guard";
 	guard->traits.exact_refusals = false;
@@ -75,12 +108,6 @@ enum status redis_guard_open(struct seat_store *inner, const struct redis_guard_
 static const struct seat_store_traits *traits_of(const struct seat_store *store)
 {
 	return &((const struct redis_guard *)store)->traits;
-}
-
-struct redis_guard_counts redis_guard_counts(const struct seat_store *store)
-{
-	assert(store->ops == &guard_ops);
-	return ((const struct redis_guard *)store)->counts;
 }
 
 /* ---- what has ended or was sold ---- */

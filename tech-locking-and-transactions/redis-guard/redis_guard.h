@@ -55,6 +55,7 @@
  * be answered TAKEN when it is repeated and another has the seats by now; look_up knows better. */
 #pragma once
 
+#include "lib/metrics/metrics.h"
 #include "tech-locking-and-transactions/seat_store.h"
 
 enum {
@@ -66,10 +67,15 @@ enum {
 /* Zero means the default. The texts are copied. */
 struct redis_guard_options {
 	const char *redis_url;
-	int64_t call_ms_max; /* For one answer of Redis; then the call goes on without it. */
-	int64_t pending_ms;  /* Longer than the store takes to answer. */
-	int64_t sold_ms;     /* How long a sold seat is remembered as sold. */
+	int64_t call_ms_max;     /* For one answer of Redis; then the call goes on without it. */
+	int64_t pending_ms;      /* Longer than the store takes to answer. */
+	int64_t sold_ms;         /* How long a sold seat is remembered as sold. */
+	struct metrics *metrics; /* With what redis_guard_register_metrics creates; or NULL. */
 };
+
+/* Create what guards count, for guards that are opened when the registry is frozen already:
+ * seat_guard_holds_total{outcome}, whose outcomes are those of struct redis_guard_counts. */
+void redis_guard_register_metrics(struct metrics *metrics);
 
 /* Put a guard before `inner`, which belongs to the guard from then on and is closed with it.
  * REFUSED: what no retry mends, such as a malformed URL or a wrong password; `inner` stays the

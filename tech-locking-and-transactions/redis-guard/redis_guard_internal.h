@@ -66,6 +66,14 @@ struct guard_call {
 	struct hold_result answers[SEAT_STORE_BATCH_MAX];
 };
 
+enum guard_count {
+	GUARD_COUNT_REFUSED,
+	GUARD_COUNT_CLAIMED,
+	GUARD_COUNT_PASSED,
+	GUARD_COUNT_BYPASSED,
+	GUARD_COUNTS,
+};
+
 struct redis_guard {
 	struct seat_store base;
 	struct seat_store *inner;
@@ -73,7 +81,8 @@ struct redis_guard {
 	struct redis *redis;
 	int64_t pending_ms, sold_ms;
 	bool away; /* So that it is logged once. */
-	struct redis_guard_counts counts;
+	int64_t counts[GUARD_COUNTS];
+	struct metrics_counter *counters[GUARD_COUNTS]; /* The same, of all guards; or NULL. */
 	/* Events of which keys may be left that should have gone. */
 	struct id owed[GUARD_OWED_MAX];
 	size_t owed_count;
@@ -84,6 +93,12 @@ struct redis_guard {
 static inline struct redis_guard *guard_of(struct seat_store *store)
 {
 	return (struct redis_guard *)store;
+}
+
+static inline void guard_count(struct redis_guard *guard, enum guard_count what)
+{
+	guard->counts[what]++;
+	metrics_counter_add(guard->counters[what], 1);
 }
 
 #ifdef REDIS_GUARD_UNGUARDED

@@ -351,6 +351,30 @@ static void what_no_retry_mends_is_refused(void **state)
 	assert_string_equal(seat_store_traits(scene.stores[0])->name, "redis-guard");
 }
 
+static void what_is_done_is_counted_for_operators(void **state)
+{
+	(void)state;
+	struct metrics *metrics = metrics_new();
+	struct buffer text;
+	redis_guard_register_metrics(metrics);
+	assert_int_equal(STATUS_OK, metrics_freeze(metrics));
+	guard_scene_open(&scene, &fixture, NULL, &(struct redis_guard_options){.metrics = metrics});
+	struct hold_request wish = guard_scene_wish(&scene, 1, 1);
+	assert_int_equal(guard_scene_hold(&scene, scene.stores[0], &wish), HOLD_GRANTED);
+	for (int i = 0; i < 3; i++) /* By both guards, which count together. */
+		assert_true(guard_scene_is_refused(&scene, i % 2, 1));
+	buffer_init(&text, METRICS_RENDERED_SIZE_MAX);
+	metrics_render(metrics, &text);
+	buffer_add(&text, "", 1);
+	assert_false(text.failed);
+	assert_non_null(strstr(text.data, "seat_guard_holds_total{outcome=\"refused\"} 3\n"));
+	assert_non_null(strstr(text.data, "seat_guard_holds_total{outcome=\"claimed\"} 1\n"));
+	assert_non_null(strstr(text.data, "seat_guard_holds_total{outcome=\"bypassed\"} 0\n"));
+	buffer_release(&text);
+	guard_scene_close(&scene);
+	metrics_free(metrics);
+}
+
 static int open_scene(void **state)
 {
 	(void)state;
@@ -386,6 +410,7 @@ int main(void)
 		TEST(several_events_in_one_call),
 		TEST(more_than_one_script_takes),
 		TEST(what_no_retry_mends_is_refused),
+		cmocka_unit_test(what_is_done_is_counted_for_operators),
 	};
 	int failed = 1;
 	if (guard_fixture_start(&fixture, "guard", &none) == STATUS_OK)

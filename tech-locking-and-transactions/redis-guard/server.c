@@ -11,6 +11,7 @@
 static struct {
 	const char *database_url, *redis_url;
 	int64_t call_ms, lock_ms, guard_ms, pending_ms, sold_ms;
+	struct metrics *metrics;
 } settings;
 
 static const struct config_setting table[] = {
@@ -85,7 +86,8 @@ static enum status open_store(void *context, struct seat_store **store, struct f
 		&(struct redis_guard_options){.redis_url = settings.redis_url,
 			.call_ms_max = settings.guard_ms,
 			.pending_ms = settings.pending_ms,
-			.sold_ms = settings.sold_ms},
+			.sold_ms = settings.sold_ms,
+			.metrics = settings.metrics},
 		store, fault);
 	if (status != STATUS_OK)
 		seat_store_close(inner);
@@ -107,6 +109,8 @@ static enum status open_provider(
 
 static enum status prepare(struct metrics *metrics, struct fault *fault)
 {
+	settings.metrics = metrics;
+	redis_guard_register_metrics(metrics);
 	return postgres_purchases_prepare(
 		settings.database_url, settings.call_ms, open_provider, metrics, fault);
 }
