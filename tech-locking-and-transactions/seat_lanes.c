@@ -122,9 +122,11 @@ void seat_late(void *context, struct lane_item *const items[], size_t count)
 
 void seat_complete(struct seat_request *asked[], size_t count)
 {
+	struct http_burst burst = {0};
 	for (size_t i = 0; i < count; i++)
 		if (asked[i])
-			http_complete(asked[i]->exchange);
+			http_burst_add(&burst, asked[i]->exchange);
+	http_burst_complete(&burst);
 }
 
 enum status seat_lane_look_up(struct seat_lane *lane, size_t count)

@@ -239,6 +239,15 @@ struct seat_request *seat_request_new(struct http_exchange *exchange, enum seat_
 	return request;
 }
 
+static const char no_purchases[] = "Nothing can be bought here.";
+
+static void refuse_item(struct lane_item *item)
+{
+	struct seat_request *request = seat_request_of(item);
+	seat_reply_refused(request, "Too many requests are waiting; nothing was done.");
+	http_complete(request->exchange);
+}
+
 void seat_submit(struct seat_request *request, struct lane *const *lane)
 {
 	const struct seat_routes *routes = http_context(request->exchange);
@@ -246,18 +255,20 @@ void seat_submit(struct seat_request *request, struct lane *const *lane)
 		seat_reply_refused(request, "The server is starting.");
 		return;
 	}
-	http_defer(request->exchange);
-	seat_pass_on(request, *lane);
+	if (*lane)
+		http_submit(request->exchange, *lane, &request->item, refuse_item);
+	else
+		seat_reply_refused(request, no_purchases);
 }
 
 void seat_pass_on(struct seat_request *request, struct lane *lane)
 {
-	if (lane && lane_submit(lane, &request->item) == STATUS_OK)
-		return;
-	seat_reply_refused(request,
-		lane ? "Too many requests are waiting; nothing was done."
-		     : "Nothing can be bought here.");
-	http_complete(request->exchange);
+	if (!lane) {
+		seat_reply_refused(request, no_purchases);
+		http_complete(request->exchange);
+	} else if (lane_submit(lane, &request->item) != STATUS_OK) {
+		refuse_item(&request->item);
+	}
 }
 
 /* The lane of the section in which the first seat is. */

@@ -50,8 +50,9 @@ struct order_writer {
 /* Requests of one kind, of which `applied` is set where they are answered. */
 struct pile {
 	enum order_write_kind kind;
-	struct order_write *writes[BATCH_MAX];
+	struct order_write *writes[BATCH_MAX]; /* NULL: answered. */
 	size_t count;
+	struct http_burst answered;
 };
 
 static void apply_writes(
@@ -115,19 +116,21 @@ void order_writer_register_metrics(struct metrics *metrics)
 	lane_register_metrics(metrics, "order_write");
 }
 
-void order_writer_submit(struct order_writer *writer, struct order_write *write)
+static void refuse_item(struct lane_item *item)
 {
-	struct http_exchange *exchange = write->exchange;
-	write->item.deadline_ms = http_deadline_ms(exchange);
-	(void)sodium_bin2hex(write->fingerprint, sizeof write->fingerprint,
-		write->idempotency.fingerprint, sizeof write->idempotency.fingerprint);
-	id_format(write->order_id, write->order_text);
-	http_defer(exchange);
-	if (lane_submit(writer->lane, &write->item) == STATUS_OK)
-		return;
+	struct http_exchange *exchange = ((struct order_write *)item)->exchange;
 	http_reply_problem(exchange, &http_problem_unavailable,
 		"There is too much to do just now; nothing was done.");
 	http_complete(exchange);
+}
+
+void order_writer_submit(struct order_writer *writer, struct order_write *write)
+{
+	write->item.deadline_ms = http_deadline_ms(write->exchange);
+	(void)sodium_bin2hex(write->fingerprint, sizeof write->fingerprint,
+		write->idempotency.fingerprint, sizeof write->idempotency.fingerprint);
+	id_format(write->order_id, write->order_text);
+	http_submit(write->exchange, writer->lane, &write->item, refuse_item);
 }
 
 /* The states in which the table allows a kind, as the statements take them. */
@@ -226,7 +229,7 @@ static void finish(struct pile *pile, size_t index)
 {
 	struct http_exchange *exchange = pile->writes[index]->exchange;
 	pile->writes[index] = NULL;
-	http_complete(exchange);
+	http_burst_add(&pile->answered, exchange);
 }
 
 static void fail_pile(struct pile *pile, enum status status)
@@ -272,6 +275,7 @@ static void write_pile(struct order_writer *writer, struct pile *pile)
 		write_halves(writer, pile);
 	else
 		fail_pile(pile, status);
+	http_burst_complete(&pile->answered);
 }
 
 /* One bad request must not fail its neighbours. */
