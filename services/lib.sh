@@ -263,6 +263,18 @@ kill_in()
 	done
 }
 
+# end_all_in FOLDER SECONDS: kill them until none is left. Once is not enough: a server may have begun
+# another process between being listed and being killed.
+end_all_in()
+{
+	local deadline=$((${EPOCHREALTIME/./} + $2 * 1000000))
+	until no_process_in "$1"; do
+		kill_in "$1" KILL
+		((${EPOCHREALTIME/./} < deadline)) || return 1
+		sleep 0.02
+	done
+}
+
 # spawn LOG COMMAND…: start a server in the background as the server's user, in a session of its
 # own, its output appended to LOG. Sets `spawned` to its process id.
 spawn()

@@ -58,8 +58,7 @@ service_stop()
 # Also what a killed server may have left: a child that rewrites the append-only file.
 service_kill()
 {
-	kill_in "$folder/data" KILL
-	wait_for 5 no_process_in "$folder/data" || die "processes of $instance cannot be killed"
+	end_all_in "$folder/data" "$stop_seconds_max" || die "processes of $instance cannot be killed"
 }
 
 service_start()
