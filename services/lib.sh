@@ -263,8 +263,8 @@ kill_in()
 	done
 }
 
-# end_all_in FOLDER SECONDS: kill them until none is left. Once is not enough: a server may have begun
-# another process between being listed and being killed.
+# end_all_in FOLDER SECONDS: kill them until none is left. Once is not enough: a server may have
+# begun another process between being listed and being killed.
 end_all_in()
 {
 	local deadline=$((${EPOCHREALTIME/./} + $2 * 1000000))

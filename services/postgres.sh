@@ -65,7 +65,8 @@ end_leftovers()
 
 service_kill()
 {
-	end_all_in "$folder/data" "$stop_seconds_max" || die "processes of $instance cannot be killed"
+	end_all_in "$folder/data" "$stop_seconds_max" ||
+		die "processes of $instance cannot be killed"
 }
 
 service_start()

@@ -58,7 +58,8 @@ service_stop()
 # Also what a killed server may have left: a child that rewrites the append-only file.
 service_kill()
 {
-	end_all_in "$folder/data" "$stop_seconds_max" || die "processes of $instance cannot be killed"
+	end_all_in "$folder/data" "$stop_seconds_max" ||
+		die "processes of $instance cannot be killed"
 }
 
 service_start()
