@@ -30,7 +30,8 @@
  *
  * An instance belongs to one thread. A call blocks, for no longer than the technique's options say;
  * what has not come to an end by then is PENDING, and goes on by itself. Statuses speak of the
- * call, outcomes of a purchase (lib/base/status.h): OK           every result is filled in
+ * call, outcomes of a purchase (lib/base/status.h):
+ *	OK           every result is filled in
  *	UNAVAILABLE  no order was made
  *	UNKNOWN      perhaps some were: repeat the same requests, or look_up
  * Results are undefined unless the status is OK. Slices are borrowed until the call returns. */

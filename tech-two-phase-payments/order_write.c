@@ -47,7 +47,7 @@ struct order_writer {
 	unsigned turns;
 };
 
-/* Requests of one kind, of which `applied` is set where they are answered. */
+/* Requests of one kind, and those of them that are answered and go back together. */
 struct pile {
 	enum order_write_kind kind;
 	struct order_write *writes[BATCH_MAX]; /* NULL: answered. */

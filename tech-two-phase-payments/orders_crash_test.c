@@ -175,7 +175,7 @@ static void killed_at_two_points_each_order_is_paid_or_voided_once(void **state)
 	size_t at = random_below(&random, length);
 	/* Servers die one after the other, each at the next point, so that a run goes through
 	 * several pairs. Where a point is not reached, the next run begins with it. */
-	for (size_t i = 0; i<pairs; i += deaths> 1 ? deaths - 1 : 1) {
+	for (size_t i = 0, step; i < pairs; i += step) {
 		size_t count = pairs - i < CHAIN ? pairs - i + 1 : CHAIN;
 		if (i > 0)
 			begin_anew();
@@ -183,8 +183,9 @@ static void killed_at_two_points_each_order_is_paid_or_voided_once(void **state)
 			set_point(k, places[sequence[(at + i + k) % length]], 1);
 		run(random_next(&random));
 		missed += deaths < 2;
-		print_message("pairs %zu to %zu of %zu, %zu not reached\n", i + 1,
-			i + (deaths > 1 ? deaths - 1 : 1), pairs, missed);
+		step = deaths > 1 ? deaths - 1 : 1;
+		print_message("pairs %zu to %zu of %zu, %zu not reached\n", i + 1, i + step, pairs,
+			missed);
 	}
 	assert_true(missed * 4 <= pairs); /* Else it proves little. */
 }

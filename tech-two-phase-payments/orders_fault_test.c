@@ -87,19 +87,6 @@ static void two_servers_share_the_orders(void **state)
 
 #ifdef ORDERS_TEST_CONTROLS
 
-static bool is_stopped(const struct process *process)
-{
-	char path[64], line[512] = "";
-	(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)process->pid);
-	FILE *file = fopen(path, "r");
-	assert_non_null(file);
-	size_t size = fread(line, 1, sizeof line - 1, file);
-	(void)fclose(file);
-	line[size] = '\0';
-	const char *name_end = strrchr(line, ')');
-	return name_end && strncmp(name_end, ") T", 3) == 0;
-}
-
 /* The second process has all the orders, until it is stopped with some in hand. The first takes
  * them over and brings all to their end; then the second goes on where it was. */
 static void stop_at(const char *place, const char *point, uint64_t seed)
@@ -114,13 +101,13 @@ static void stop_at(const char *place, const char *point, uint64_t seed)
 		.asked = 1,
 		.call_ms = STOPPED_CALL_MS});
 	int64_t end_ms = orders_now_ms() + ORDERS_WAIT_MS_MAX;
-	while (!is_stopped(&orders.servers[1]) && orders_now_ms() < end_ms)
+	while (!process_stopped(&orders.servers[1]) && orders_now_ms() < end_ms)
 		orders_pause(10);
-	assert_true(is_stopped(&orders.servers[1]));
+	assert_true(process_stopped(&orders.servers[1]));
 	crowd_ask(0);
 	orders_start(0, "orders-server", (const char *const[]){"LEASE=1s", NULL});
 	crowd_join(CROWD_MS_MAX, NULL);
-	assert_true(is_stopped(&orders.servers[1]));
+	assert_true(process_stopped(&orders.servers[1]));
 	process_signal(&orders.servers[1], SIGCONT);
 	/* What it does now, it does before it ends in order. */
 	orders_stop(1);

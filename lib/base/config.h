@@ -6,9 +6,9 @@
  *
  *	static struct { int64_t port; const char *url; } settings;
  *	static const struct config_setting table[] = {
- *		{.flag = "port", .environment = "PORT", .kind = CONFIG_INTEGER, .value =
- * &settings.port, .fallback = "8080", .min = 0, .max = 65535, .help = "TCP port; 0 picks a free
- * one"},
+ *		{.flag = "port", .environment = "PORT", .kind = CONFIG_INTEGER,
+ *		 .value = &settings.port, .fallback = "8080", .min = 0, .max = 65535,
+ *		 .help = "TCP port; 0 picks a free one"},
  *		{.flag = "database-url", .environment = "DATABASE_URL", .kind = CONFIG_TEXT,
  *		 .value = &settings.url, .required = true, .help = "PostgreSQL connection string"},
  *	};

@@ -104,11 +104,10 @@ void lane_register_metrics(struct metrics *metrics, const char *name);
 __attribute__((warn_unused_result)) enum status lane_submit(
 	struct lane *lane, struct lane_item *item);
 
-/* Put a chain of items (by `next`, the last with NULL; the first one's deadline and all others'
- * set) at the end of the queue, in its order: one lock and at most one wake-up per thread for all
- * of them. Returns the rest of the chain that was not taken, untouched: all or the end of it where
- * the queue gets full, all where the lane is stopping; NULL when none was refused. Otherwise as
- * lane_submit(). */
+/* Put a chain of items, each with its deadline, linked by `next` up to NULL, at the end of the
+ * queue, in its order: one lock and at most one wake-up per thread for all of them. Returns the
+ * rest of the chain that was not taken, untouched: all or the end of it where the queue gets full,
+ * all where the lane is stopping; NULL when none was refused. Otherwise as lane_submit(). */
 __attribute__((warn_unused_result)) struct lane_item *lane_submit_all(
 	struct lane *lane, struct lane_item *chain);
 

@@ -22,10 +22,10 @@
  *   STATUS_UNAVAILABLE  nothing was applied: no connection, a lost one within a transaction that
  *                       was not being committed, a deadlock, a time-out that the server announced;
  *   STATUS_UNKNOWN      the connection was lost, or the deadline passed, after COMMIT or a
- * statement outside a transaction had been sent, so it may have been applied; STATUS_REFUSED the
- * server found fault with the data, a constraint or the statement. postgres_error says more. After
- * any of the last three within a transaction, each call up to postgres_rollback or the next
- * postgres_begin answers the same again without asking the server. */
+ *                       statement outside a transaction had been sent: perhaps applied;
+ *   STATUS_REFUSED      the server found fault with the data, a constraint or the statement.
+ * postgres_error says more. After any of the last three within a transaction, each call up to
+ * postgres_rollback or the next postgres_begin answers the same again without asking the server. */
 #pragma once
 
 #include <stdbool.h>

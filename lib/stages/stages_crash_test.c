@@ -179,25 +179,12 @@ static void two_processes_share_the_work(void **state)
 	assert_int_equal(400 * STATES, test_number(pg, "acts", "select count(*) from acts"));
 }
 
-static bool is_stopped(const struct process *process)
-{
-	char path[64], text[512] = "";
-	(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)process->pid);
-	FILE *file = fopen(path, "r");
-	assert_non_null(file);
-	size_t size = fread(text, 1, sizeof text - 1, file);
-	(void)fclose(file);
-	text[size] = '\0';
-	const char *name_end = strrchr(text, ')');
-	return name_end && strncmp(name_end, ") T", 3) == 0;
-}
-
 static void wait_stopped(const struct process *process)
 {
 	int64_t end_ms = test_now_ms() + PATIENCE_MS;
-	while (!is_stopped(process) && test_now_ms() < end_ms)
+	while (!process_stopped(process) && test_now_ms() < end_ms)
 		test_pause();
-	assert_true(is_stopped(process));
+	assert_true(process_stopped(process));
 }
 
 static const struct plan stopped_in_one = {.lease_ms = "500",

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -103,6 +104,21 @@ void process_signal(const struct process *process, int signal_number)
 bool process_running(struct process *process)
 {
 	return process->pid > 0 && !reap(process, WNOHANG);
+}
+
+/* The state follows the program's name in brackets, which may hold anything (proc(5)). */
+bool process_stopped(const struct process *process)
+{
+	char path[64], text[512] = "";
+	(void)snprintf(path, sizeof path, "/proc/%d/stat", (int)process->pid);
+	FILE *file = fopen(path, "r");
+	if (!file)
+		return false;
+	size_t size = fread(text, 1, sizeof text - 1, file);
+	(void)fclose(file);
+	text[size] = '\0';
+	const char *name_end = strrchr(text, ')');
+	return name_end && strncmp(name_end, ") T", 3) == 0;
 }
 
 enum status process_wait(struct process *process, int64_t timeout_ms)

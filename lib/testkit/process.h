@@ -67,6 +67,9 @@ void process_signal(const struct process *process, int signal_number);
 /* Whether it still runs. */
 bool process_running(struct process *process);
 
+/* Whether it stands still by SIGSTOP, with all of its threads. */
+bool process_stopped(const struct process *process);
+
 /* Wait until it ends; then exit_code is set. UNAVAILABLE when it does not within `timeout_ms`. */
 __attribute__((warn_unused_result)) enum status process_wait(
 	struct process *process, int64_t timeout_ms);

@@ -7,8 +7,8 @@
  *
  * so a test of a README is one line of CMake:
  *
- *	add_test(NAME order_diagram_payments COMMAND order-diagram
- * ${CMAKE_CURRENT_SOURCE_DIR}/README.md)
+ *	add_test(NAME order_diagram_payments
+ *		COMMAND order-diagram ${CMAKE_CURRENT_SOURCE_DIR}/README.md)
  */
 #pragma once
 

@@ -3,8 +3,7 @@
  *
  *	authorized ── one statement ──▶ finalized     seats sold, tickets written
  *	           └───────────────────▶ the mark     the hold was over: the reservation is voided
- *	capturing  ── one statement ──▶ canceled      tickets void, seats free: the money was not to
- * be had
+ *	capturing  ── one statement ──▶ canceled      tickets void, seats free: there is no money
  *
  * The sale is the transition itself: the stage that claims authorized orders has nothing to do but
  * to move them, a batch per statement, and the statement sells. So there is no moment at which one
