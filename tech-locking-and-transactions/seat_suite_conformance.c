@@ -92,8 +92,6 @@ int64_t suite_price(int seat)
 	return 1000 + 10 * (int64_t)seat;
 }
 
-enum { TRIES = 20 };
-
 static const char *done(struct seat_suite *suite, const char *what, enum status status)
 {
 	CHECK(suite, status == STATUS_OK, "%s: the status is %d", what, (int)status);
@@ -131,14 +129,10 @@ void suite_ask(struct seat_suite *suite, size_t index, const struct suite_ask *a
 		.hold_ms = ask->hold_ms > 0 ? ask->hold_ms : SUITE_LONG_MS};
 }
 
-/* UNAVAILABLE has done nothing, and is what a store may say whose seats change under its eyes each
- * time it looks. */
 const char *suite_hold(struct seat_suite *suite, int store, size_t count)
 {
-	enum status status = STATUS_UNAVAILABLE;
-	for (int i = 0; i < TRIES && status == STATUS_UNAVAILABLE; i++)
-		status = seat_store_hold(suite->stores[store], suite->holds, suite->held, count);
-	return done(suite, "hold", status);
+	return done(suite, "hold",
+		seat_store_hold(suite->stores[store], suite->holds, suite->held, count));
 }
 
 const char *suite_hold_one(struct seat_suite *suite, int store, const struct suite_ask *ask)
@@ -167,10 +161,8 @@ void suite_offer(struct seat_suite *suite, size_t index, struct id order)
 
 const char *suite_sell(struct seat_suite *suite, int store, size_t count)
 {
-	enum status status = STATUS_UNAVAILABLE;
-	for (int i = 0; i < TRIES && status == STATUS_UNAVAILABLE; i++)
-		status = seat_store_sell(suite->stores[store], suite->sells, suite->sold, count);
-	return done(suite, "sell", status);
+	return done(suite, "sell",
+		seat_store_sell(suite->stores[store], suite->sells, suite->sold, count));
 }
 
 const char *suite_release(struct seat_suite *suite, int store, size_t count)

@@ -1,10 +1,23 @@
 /* Arrays of requests, each in a transaction of its own. */
 #include <assert.h>
+#include <time.h>
 
 #include "tech-locking-and-transactions/postgres/postgres_seats_internal.h"
 #include "tech-locking-and-transactions/postgres/shared.sql.h"
 
+enum { PAUSE_US = 200 };
+
 static const struct postgres_statement decide = {.name = "seats_decide", .sql = shared_decide};
+
+/* Those who have met pause, each for another time, so that they do not go on meeting; longer each
+ * time, as they may be many. */
+static void pause_after(int look)
+{
+	uint32_t random;
+	random_bytes(&random, sizeof random);
+	long us = (long)(random % (uint32_t)(PAUSE_US * (look + 1)));
+	(void)nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
+}
 
 /* Once more while `again` says so. The optimistic way has no other protection from a seat that
  * changes all the time than to give up. */
@@ -19,6 +32,7 @@ static enum status transact(struct seats_single *single, seats_work *work)
 		enum status status = postgres_transact(single->store->pg, &transaction);
 		if (status != STATUS_OK || !single->again)
 			return status;
+		pause_after(look);
 	}
 	return STATUS_UNAVAILABLE;
 }
