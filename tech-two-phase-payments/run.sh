@@ -9,29 +9,15 @@ title='Two-phase payments: the order server and a payment provider'
 # shellcheck disable=SC2034
 port_default=8131
 # shellcheck disable=SC2034
-targets=(orders-server payment-simulator)
+targets=(orders-server)
 # shellcheck disable=SC2034
 services=(postgres)
 # shellcheck disable=SC2034
 secrets=(ADMIN_TOKEN=token)
 # shellcheck disable=SC2034,SC2016 # Whoever pastes the line expands it.
 first_curl='curl -s "$BASE/readyz"'
-
-if [[ -z ${STRIPE_SECRET_KEY-}${STRIPE_SECRET_KEY_FILE-} ]]; then
-	# shellcheck disable=SC2034
-	companions=(simulator=8132)
-	# A test key moves no money.
-	secrets+=(STRIPE_SECRET_KEY=sk_test_ STRIPE_WEBHOOK_SECRET=whsec_)
-fi
-
-simulator()
-{
-	export PROVIDER_KEYS_FILE=$STRIPE_SECRET_KEY_FILE
-	export WEBHOOK_SECRET_FILE=$STRIPE_WEBHOOK_SECRET_FILE
-	export WEBHOOK_URL=$BASE/webhooks/stripe
-	exec "$build/tech-two-phase-payments/simulator/payment-simulator" --port="$SIMULATOR_PORT" \
-		--data="$run_folder/simulator" 2>>"$run_folder/simulator.log"
-}
+# shellcheck source=tech-two-phase-payments/simulator/companion.sh
+source "$(dirname "${BASH_SOURCE[0]}")/simulator/companion.sh"
 
 serve()
 {
