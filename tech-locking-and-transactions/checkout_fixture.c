@@ -103,7 +103,8 @@ static enum status restart_orders(void *context)
 static const struct postgres_statement unrest = JUDGE(unrest), sales = JUDGE(sales),
 				       judge = JUDGE(judge), load_ledger = JUDGE(load_ledger),
 				       load_sales = JUDGE(load_sales),
-				       tickets_at_odds = JUDGE(tickets_at_odds);
+				       tickets_at_odds = JUDGE(tickets_at_odds),
+				       begin_with_event = JUDGE(begin_with_event);
 
 bool checkout_fixture_wait_quiet(void *context)
 {
@@ -159,6 +160,19 @@ static bool judge_tickets(
 	return wrong != 0;
 }
 
+/* Whether an index would mislead the planner. */
+static bool judge_indexes(struct postgres *pg, char *message, size_t message_size)
+{
+	struct postgres_result rows;
+	enum status status = postgres_execute(pg, &begin_with_event, POSTGRES_NO_PARAMETERS, &rows);
+	bool wrong = status == STATUS_OK && rows.row_count > 0;
+	if (wrong)
+		snprintf(message, message_size, "the index %.*s begins with the event",
+			SLICE_PRINT(postgres_get_text(&rows, 0, 0)));
+	postgres_result_release(&rows);
+	return wrong;
+}
+
 const char *checkout_fixture_judge(
 	void *context, struct id event, char *message, size_t message_size)
 {
@@ -183,7 +197,9 @@ const char *checkout_fixture_judge(
 			SLICE_PRINT(postgres_get_text(&rows, 0, 0)),
 			SLICE_PRINT(postgres_get_text(&rows, 0, 1)));
 	postgres_result_release(&rows);
-	if (count > 0 || judge_tickets(fixture, event, message, message_size))
+	if (count > 0 || judge_tickets(fixture, event, message, message_size) ||
+		judge_indexes(fixture->orders_judge, message, message_size) ||
+		judge_indexes(fixture->seats_judge, message, message_size))
 		return message;
 	return seats_fixture_judge(&fixture->seats, event, message, message_size);
 }

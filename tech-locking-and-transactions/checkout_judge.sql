@@ -8,6 +8,12 @@ CREATE TEMPORARY TABLE IF NOT EXISTS ledger (kind text, order_key text, amount b
 CREATE TEMPORARY TABLE IF NOT EXISTS sale (order_id uuid, seat_ids text[], total bigint);
 TRUNCATE ledger, sale;
 
+-- name: begin_with_event
+-- An index that must not, for the reason that seat_store.sql gives.
+SELECT i.indexrelid::regclass::text FROM pg_index i
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+WHERE a.attname = 'event_id' AND NOT i.indisprimary;
+
 -- name: load_ledger
 -- $1 the ledger's items as JSON.
 INSERT INTO ledger SELECT kind, metadata ->> 'order_id', amount, currency

@@ -56,10 +56,10 @@ CREATE TABLE IF NOT EXISTS checkout_orders (
 		('authorizing', 'declined', 'canceled', 'expired'))
 );
 -- One order at a time may be about a hold, and one that has bought it keeps it for good.
-CREATE UNIQUE INDEX IF NOT EXISTS one_order_per_hold ON checkout_orders (event_id, hold_id)
+CREATE UNIQUE INDEX IF NOT EXISTS one_order_per_hold ON checkout_orders (hold_id, event_id)
 	WHERE status NOT IN ('declined', 'expired', 'canceled');
 CREATE UNIQUE INDEX IF NOT EXISTS one_checkout_order_per_intent
-	ON checkout_orders (event_id, intent_id);
+	ON checkout_orders (intent_id, event_id);
 CREATE INDEX IF NOT EXISTS checkout_orders_due ON checkout_orders (status, next_at)
 	WHERE next_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS checkout_orders_ending ON checkout_orders (next_at)

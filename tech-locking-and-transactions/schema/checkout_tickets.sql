@@ -14,5 +14,5 @@ CREATE TABLE IF NOT EXISTS checkout_tickets (
 );
 -- A second valid ticket for a seat is impossible here, too.
 CREATE UNIQUE INDEX IF NOT EXISTS one_valid_checkout_ticket_per_seat
-	ON checkout_tickets (event_id, seat_id) WHERE status = 'valid';
-CREATE INDEX IF NOT EXISTS checkout_tickets_by_order ON checkout_tickets (event_id, order_id);
+	ON checkout_tickets (seat_id, event_id) WHERE status = 'valid';
+CREATE INDEX IF NOT EXISTS checkout_tickets_by_order ON checkout_tickets (order_id, event_id);
