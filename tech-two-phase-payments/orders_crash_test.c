@@ -3,7 +3,9 @@
  * exactly once or voided exactly once, and the table agrees with the provider's ledger to the cent.
  *
  * By default a seeded sample of the points and of their pairs: a server that dies at one point, and
- * the next one at another. With ONSALE_FULL all of them. */
+ * the next one at another. With ONSALE_FULL all of them; then the pairs are parted among PARTS
+ * processes of this program, each with services of its own, since most of the time all of them wait
+ * for leases to end. */
 #include "tech-two-phase-payments/orders_crowd_fixture.h"
 
 #include <signal.h>
@@ -19,6 +21,8 @@ enum {
 	SAMPLE = 8,
 	PAIR_SAMPLE = 8,
 	CHAIN = 8, /* Deaths in one run, at most. */
+	PARTS = 4,
+	PART_MS_MAX = 3600 * 1000,
 	KILLS = 4,
 	KILLS_FULL = 100,
 	DATABASE_KILLS = 3,
@@ -146,6 +150,9 @@ static void killed_at_each_point_each_order_is_paid_or_voided_once(void **state)
 	assert_true(reached * 2 >= count); /* Else it proves little. */
 }
 
+/* Which part of the pairs this process goes through. */
+static size_t part;
+
 /* A cyclic sequence of points in which each follows each, and itself, exactly once: the Lyndon
  * words whose lengths divide two, in their order (Fredricksen and Maiorana, 1978). Returns its
  * length. */
@@ -171,16 +178,19 @@ static void killed_at_two_points_each_order_is_paid_or_voided_once(void **state)
 	random_init_stream(&random, random_seed(), 1);
 	shuffle(&random);
 	size_t length = list_neighbours(sequence);
-	size_t pairs = orders_is_full() ? length : (size_t)PAIR_SAMPLE;
-	size_t at = random_below(&random, length);
+	size_t from = length * part / PARTS, to = length * (part + 1) / PARTS;
+	size_t pairs = orders_is_full() ? to - from : (size_t)PAIR_SAMPLE;
 	/* Servers die one after the other, each at the next point, so that a run goes through
 	 * several pairs. Where a point is not reached, the next run begins with it. */
 	for (size_t i = 0, step; i < pairs; i += step) {
 		size_t count = pairs - i < CHAIN ? pairs - i + 1 : CHAIN;
+		/* A sample's runs have nothing in common, lest all be about a point that is seldom
+		 * reached. */
+		size_t at = orders_is_full() ? from + i : random_below(&random, length);
 		if (i > 0)
 			begin_anew();
 		for (size_t k = 0; k < count; k++)
-			set_point(k, places[sequence[(at + i + k) % length]], 1);
+			set_point(k, places[sequence[(at + k) % length]], 1);
 		run(random_next(&random));
 		missed += deaths < 2;
 		step = deaths > 1 ? deaths - 1 : 1;
@@ -275,7 +285,43 @@ static void database_killed_each_order_is_paid_or_voided_once(void **state)
 	assert_int_equal(0, orders_judge(ORDERS_JUDGE_TELLS));
 }
 
-int main(void)
+/* ---- Parts ---- */
+
+#define PART_VARIABLE "ORDERS_CRASH_PART"
+
+static struct process others[PARTS];
+
+static void start_other_parts(void)
+{
+	for (size_t i = 1; i < PARTS; i++) {
+		char own[SETTING_SIZE], seed[SETTING_SIZE];
+		(void)snprintf(own, sizeof own, PART_VARIABLE "=%zu", i);
+		(void)snprintf(
+			seed, sizeof seed, "ONSALE_SEED=%llu", (unsigned long long)random_seed());
+		const char *const arguments[] = {"/proc/self/exe", NULL};
+		const char *const environment[] = {own, seed, NULL};
+		assert_int_equal(STATUS_OK,
+			process_start(&others[i],
+				&(struct process_options){
+					.arguments = arguments, .environment = environment}));
+	}
+}
+
+static void the_other_parts_have_passed(void **state)
+{
+	(void)state;
+	for (size_t i = 1; i < PARTS; i++) {
+		assert_int_equal(STATUS_OK, process_wait(&others[i], PART_MS_MAX));
+		char *output = process_output(&others[i]);
+		print_message("part %zu: %s", i, output);
+		free(output);
+		int code = others[i].exit_code;
+		process_release(&others[i]);
+		assert_int_equal(0, code);
+	}
+}
+
+static int run_all(void)
 {
 	const struct CMUnitTest tests[] = {
 		ORDERS_TEST(killed_at_each_point_each_order_is_paid_or_voided_once),
@@ -285,4 +331,27 @@ int main(void)
 		ORDERS_TEST(database_killed_each_order_is_paid_or_voided_once),
 	};
 	return cmocka_run_group_tests(tests, orders_set_up, orders_tear_down);
+}
+
+static int run_part(void)
+{
+	const struct CMUnitTest tests[] = {
+		ORDERS_TEST(killed_at_two_points_each_order_is_paid_or_voided_once),
+	};
+	return cmocka_run_group_tests(tests, orders_set_up, orders_tear_down);
+}
+
+int main(void)
+{
+	const struct CMUnitTest parts[] = {cmocka_unit_test(the_other_parts_have_passed)};
+	const char *own = getenv(PART_VARIABLE);
+	if (own) {
+		part = (size_t)strtoul(own, NULL, 10) % PARTS;
+		return run_part();
+	}
+	if (!orders_is_full())
+		return run_all();
+	start_other_parts();
+	int failed = run_all();
+	return failed + cmocka_run_group_tests(parts, NULL, NULL);
 }
