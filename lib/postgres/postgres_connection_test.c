@@ -161,11 +161,12 @@ static void settings_of_the_url_win(void **state)
 
 /* --- Silence --- */
 
-/* Run a harmless script until it succeeds: on a busy machine a hasty call may be late by itself. */
+/* Run a harmless script until it succeeds: on a busy machine a hasty call may be late by itself, and
+ * the next one comes only after a pause of ten times as long. */
 static void run_soon(struct postgres *hasty, const char *sql)
 {
 	enum status status;
-	int64_t end_ms = now_ms() + PATIENCE_MS;
+	int64_t end_ms = now_ms() + 6 * PATIENCE_MS;
 	do
 		status = postgres_run_script(hasty, sql);
 	while (status != STATUS_OK && now_ms() < end_ms);
