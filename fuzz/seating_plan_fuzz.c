@@ -64,6 +64,7 @@ static void check_plan(const struct seating_plan *plan)
 	assert(isfinite(plan->width) && isfinite(plan->height));
 	if (plan->has_focal_point)
 		check_point(plan->focal_point);
+	check_point(seating_plan_focal_point(plan));
 	for (uint32_t i = 0; i < plan->category_count; i++) {
 		check_text(plan->categories[i].name);
 		for (uint32_t j = 0; j < i; j++)
@@ -83,6 +84,7 @@ static void check_zones(const struct seating_plan *plan)
 		check_text(zone->name);
 		check_text(zone->zone_id);
 		check_point(zone->position);
+		check_point(seating_zone_focal_point(plan, zone));
 		assert(zone->first_row == row && zone->first_seat == seat);
 		assert(zone->first_area == area);
 		row += zone->row_count;

@@ -138,3 +138,14 @@ __attribute__((warn_unused_result)) enum status seating_plan_read(struct slice j
  * to `size` bytes with the zero byte. Returns `text`. */
 const char *seating_seat_label(
 	const struct seating_plan *plan, const struct seating_seat *seat, char *text, size_t size);
+
+/* What the best seats are near to: the plan's focalPoint; without one, the middle of the first area
+ * whose text names the stage; without that, the middle of the plan's upper edge.
+ *
+ * A text names the stage if its last word is stage, podium, scene, scène or Bühne, in large or
+ * small letters: "Main stage" does, "Stage door" and "Backstage" do not. */
+struct seating_point seating_plan_focal_point(const struct seating_plan *plan);
+
+/* The same for the seats of one zone of the plan: the zone's own focalPoint, else the plan's. */
+struct seating_point seating_zone_focal_point(
+	const struct seating_plan *plan, const struct seating_zone *zone);
