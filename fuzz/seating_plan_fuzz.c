@@ -1,5 +1,5 @@
-/* Fuzzes the reader of seating plans. What it accepts is whole and consistent, and reads the same
- * when jansson has written it anew. */
+/* Fuzzes the reader of seating plans. What it accepts is whole and consistent, reads the same when
+ * jansson has written it anew, and can be sold by best available whatever its geometry is. */
 #include "lib/ticketing/seating_plan.h"
 
 #include <jansson.h>
@@ -7,8 +7,9 @@
 #include <stdlib.h>
 
 #include "fuzz/fuzz.h"
+#include "lib/ticketing/best_available.h"
 
-enum { ARENA_BYTES_MAX = 4 << 20 };
+enum { ARENA_BYTES_MAX = 4 << 20, PARTIES_MAX = 200 };
 
 static enum status read_plan(
 	struct slice json, struct arena *arena, const struct seating_plan **plan);
@@ -17,6 +18,7 @@ static void check_zones(const struct seating_plan *plan);
 static void check_seats(const struct seating_plan *plan);
 static void check_areas(const struct seating_plan *plan);
 static void check_rewritten(struct slice json, const struct seating_plan *plan);
+static void check_best_available(const struct seating_plan *plan, struct arena *arena);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -27,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (read_plan(json, &arena, &plan) == STATUS_OK) {
 		check_plan(plan);
 		check_rewritten(json, plan);
+		check_best_available(plan, &arena);
 	}
 	arena_release(&arena);
 	return 0;
@@ -152,4 +155,29 @@ static void check_rewritten(struct slice json, const struct seating_plan *plan)
 	arena_release(&arena);
 	free(text);
 	json_decref(tree);
+}
+
+/* Parties of all sizes take what is best: as many seats as they want, each of them free. One finds
+ * none only when fewer are left. */
+static void check_best_available(const struct seating_plan *plan, struct arena *arena)
+{
+	const struct best_available *prepared = best_available_prepare(plan, arena);
+	bool *available = arena_calloc(arena, plan->seat_count, sizeof *available);
+	uint32_t left = plan->seat_count;
+	if (!prepared || !available)
+		return;
+	for (uint32_t i = 0; i < left; i++)
+		available[i] = true;
+	for (uint32_t i = 0; i < PARTIES_MAX && left > 0; i++) {
+		struct best_available_block block;
+		const struct best_available_wish wish = {
+			.quantity = 1 + i * 7 % BEST_AVAILABLE_SEATS_MAX};
+		best_available_find(prepared, available, &wish, &block);
+		assert((block.level == BEST_AVAILABLE_NONE) == (left < wish.quantity));
+		for (uint32_t k = 0; k < block.seat_count; k++) {
+			assert(block.seats[k] < plan->seat_count && available[block.seats[k]]);
+			available[block.seats[k]] = false;
+			left--;
+		}
+	}
 }

@@ -2,6 +2,7 @@
 #include "lib/ticketing/best_available_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The best run of adjacent seats: its first place, and its distance. */
 struct adjacent {
@@ -104,6 +105,14 @@ static void weigh_adjacent(struct adjacent *best, uint32_t first, int64_t distan
 		*best = (struct adjacent){true, first, distance};
 }
 
+/* The front of a hall is sold out soon, and each search begins there. */
+static bool is_sold_out(const struct query *query, const struct stretch *stretch)
+{
+	static_assert(sizeof *query->available == 1, "memchr goes by bytes");
+	return stretch->lowest_seat != NO_INDEX &&
+		!memchr(query->available + stretch->lowest_seat, true, stretch->count);
+}
+
 /* Slide a window of the party's size along each run of wanted seats. */
 static void search_stretch(
 	struct query *query, const struct stretch *stretch, struct adjacents *best)
@@ -141,7 +150,7 @@ static void find_adjacent(struct query *query, struct adjacents *best)
 		if (best->clean.found &&
 			(int64_t)query->quantity * stretch->nearest > best->clean.distance)
 			break;
-		if (zone_is_wanted(query, stretch->zone_index))
+		if (zone_is_wanted(query, stretch->zone_index) && !is_sold_out(query, stretch))
 			search_stretch(query, stretch, best);
 	}
 }

@@ -5,31 +5,33 @@
  * nobody's seat; else such that do; else the party is parted, as little as possible. Within each
  * level, the nearest to the focal point win (seating_zone_focal_point).
  *
- *	ADJACENT       adjacent seats of one row, and no orphan is left: a free seat beside the
- *	               block that had a free neighbour before and has none any more
- *	ADJACENT_ORPHAN
- *	               adjacent seats of one row
- *	TWO_GROUPS     two groups of adjacent seats, in the same row or in neighbouring rows of one
- *	               section, as equal as the free runs allow (the odd seat in front). Nobody sits
- *	               alone if that can be helped, in a party of four or more.
- *	ONE_SECTION    scattered, near to each other in one section
- *	ANYWHERE       scattered, in several sections
+ *	ADJACENT         Adjacent seats of one row, and no orphan is left: a free seat beside the
+ *	                 block that had a free neighbour before and has none any more.
+ *	ADJACENT_ORPHAN  Adjacent seats of one row.
+ *	TWO_GROUPS       Two groups of adjacent seats, in the same row or in neighbouring rows of
+ *	                 one section, as equal as the free runs allow (the odd seat in front). In
+ *	                 a party of four or more nobody sits alone, if that can be helped.
+ *	ONE_SECTION      Scattered, near to each other in one section.
+ *	ANYWHERE         Scattered, in several sections.
  *
  * A wish for a category or a section is never relaxed.
  *
  * WHAT IS NEAR. A seat's distance to the focal point is rounded to 1/256 plan unit, so that the two
  * halves of a symmetric hall are equal and sums do not depend on their order. A block's distance is
  * the sum over its seats. In detail:
- *	ADJACENT…      The least distance; of equal ones the first in the plan.
- *	TWO_GROUPS     Each group takes its place within its run of free seats as a party of its
- *size would. Then the least of: distance + quantity × what lies between the middles of the groups.
- *So a step away from one's friends counts as one from the stage. Of equal ones the first in the
- *plan, the group in front before the other. Of each row the first BEST_AVAILABLE_RUNS_MAX runs of
- *free seats are looked at. ONE_SECTION    The section is walked row by row, every other row
- *backwards; candidates are the free seats that follow each other on that walk. The least of:
- *distance + quantity × the diagonal of the rectangle that holds them all. Of equal ones the first
- *on the walk, in the section whose nearest seat is nearest. ANYWHERE       The free seat nearest to
- *the focal point, and those nearest to it; of equal ones the first in the plan.
+ *	ADJACENT…    The least distance; of equal ones the first in the plan.
+ *	TWO_GROUPS   Each group takes its place within its run of free seats as a party of its
+ *	             size would. Then the least of: distance + quantity × what lies between the
+ *	             middles of the groups, so that a step away from one's friends counts as one
+ *	             away from the stage. Of equal ones the first in the plan, the group in front
+ *	             before the other. A row's runs behind its first BEST_AVAILABLE_RUNS_MAX, more
+ *	             than any real row has, are not looked at.
+ *	ONE_SECTION  The section is walked row by row, every other row backwards; candidates are
+ *	             the free seats that follow each other on that walk. The least of: distance +
+ *	             quantity × the diagonal of the rectangle that holds them all. Of equal ones
+ *	             the first on the walk, in the section whose nearest seat is nearest.
+ *	ANYWHERE     The free seat nearest to the focal point, and those nearest to it; of equal
+ *	             ones the first in the plan.
  *
  * WHAT IS ADJACENT. The seats of a row are taken in the order of the document or along the row's
  * longest direction, whichever makes the shorter walk: that suits both curved rows and those that
@@ -49,11 +51,17 @@
  *		best_available_find(prepared, available, &wish, &block);
  *	}
  *
- * COST. Preparing: n log n, once per plan. Finding in a plan of n seats: ADJACENT looks at the runs
- * of seats from the nearest on and stops when the rest is farther away; all else, also that there
- * is nothing, takes at most n steps for each level that is tried, save that TWO_GROUPS compares the
- * free runs of neighbouring rows in pairs, and skips those that are too far away to win. Nothing is
- * allocated, there is no clock and no state: threads share what is prepared. */
+ * Where many ask in the same moment, each of them does well to strike out a random number of whole
+ * blocks in its copy of `available` first, lest all of them race for one after the other.
+ *
+ * COST. Preparing a plan of n seats: n log n, once. ADJACENT goes through the stretches between
+ * aisles, the nearest first, and stops when the rest is farther away than what it has; a stretch
+ * that is sold out costs one memchr. So it takes about as long as it takes to pass by what is sold,
+ * and that there is nothing left is known after n bytes. Each further level that is tried takes n
+ * steps, and more only where candidates come near the best: TWO_GROUPS compares the free runs of
+ * neighbouring rows in pairs, ONE_SECTION measures a rectangle, `quantity` steps, around each
+ * candidate whose distance alone does not rule it out. Nothing is allocated, there is no clock and
+ * no state: threads share what is prepared. */
 #pragma once
 
 #include <stdbool.h>
@@ -63,7 +71,7 @@
 #include "lib/ticketing/seating_plan.h"
 
 enum {
-	BEST_AVAILABLE_SEATS_MAX = 50, /* Of one party. */
+	BEST_AVAILABLE_SEATS_MAX = 50, /* Of one party: as many as a hold may have. */
 	BEST_AVAILABLE_RUNS_MAX = 64,
 	BEST_AVAILABLE_ARENA_SIZE_MAX = 32 * 1024 * 1024, /* Enough for any plan. */
 };

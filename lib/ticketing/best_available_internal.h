@@ -6,6 +6,8 @@
 
 #include "lib/ticketing/best_available.h"
 
+enum { NO_INDEX = UINT32_MAX >> 1 }; /* Larger than any index. */
+
 enum {
 	DISTANCE_UNITS = 256,    /* Of a distance, in one plan unit. */
 	DISTANCE_PLAN_UNITS = 10 /* No two points of a plan are farther apart, in coordinates. */
@@ -22,7 +24,9 @@ static_assert((uint64_t)DISTANCE_PLAN_UNITS * SEATING_COORDINATE_MAX * DISTANCE_
 struct stretch {
 	uint32_t first, count; /* Places. */
 	uint32_t row_index, zone_index;
-	uint32_t nearest; /* The least distance of its seats. */
+	uint32_t nearest;     /* The least distance of its seats. */
+	uint32_t lowest_seat; /* If its seats follow each other in the plan, in whatever order their
+			       * places do, the first of them; else NO_INDEX. */
 };
 
 struct best_available {
@@ -39,8 +43,6 @@ struct best_available {
 };
 
 static_assert(SEATING_CATEGORIES_MAX <= UINT8_MAX + 1, "an index of a category fits");
-
-enum { NO_INDEX = UINT32_MAX >> 1 }; /* Larger than any index. */
 
 /* One wish on its way. */
 struct query {

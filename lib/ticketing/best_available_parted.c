@@ -25,7 +25,7 @@ struct group {
 /* The best pair of groups so far. */
 struct pair {
 	bool found;
-	bool alone; /* One of the groups is a single seat, and the party larger than three. */
+	bool alone; /* A group is a single seat, which in a party of three one always is. */
 	int64_t cost;
 	struct group front, back;
 };
@@ -190,6 +190,7 @@ void choose_two_groups(const struct query *query, struct choice *choice)
 struct walk {
 	const struct query *query;
 	uint32_t places[BEST_AVAILABLE_SEATS_MAX];
+	uint32_t next;  /* Which of them is the oldest, and replaced next. */
 	uint32_t count; /* Of all so far. */
 	int64_t distance;
 };
@@ -211,12 +212,13 @@ static void step_on(struct walk *walk, uint32_t place, struct choice *choice)
 	const struct query *query = walk->query;
 	const uint32_t *distances = query->prepared->distances;
 	uint32_t quantity = query->quantity;
-	uint32_t *slot = &walk->places[walk->count % quantity];
+	uint32_t *slot = &walk->places[walk->next];
 	if (walk->count >= quantity)
 		walk->distance -= distances[*slot];
 	*slot = place;
 	walk->distance += distances[place];
 	walk->count++;
+	walk->next = walk->next + 1 < quantity ? walk->next + 1 : 0;
 	/* Distance alone may be too much, which spares most diagonals. */
 	if (walk->count < quantity || (choice->found && walk->distance > choice->cost))
 		return;

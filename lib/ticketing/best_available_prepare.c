@@ -288,6 +288,19 @@ static uint32_t count_stretches(const struct preparation *preparation)
 	return count;
 }
 
+/* Mostly the seats of a stretch are neighbours in the plan's array, too; then one look tells that
+ * all are sold. */
+static void find_lowest_seat(const struct preparation *preparation, struct stretch *stretch)
+{
+	const uint32_t *seats = preparation->seats + stretch->first;
+	uint32_t low = seats[0], high = seats[0];
+	for (uint32_t i = 1; i < stretch->count; i++) {
+		low = seats[i] < low ? seats[i] : low;
+		high = seats[i] > high ? seats[i] : high;
+	}
+	stretch->lowest_seat = high - low + 1 == stretch->count ? low : NO_INDEX;
+}
+
 static bool cut_at_aisles(struct preparation *preparation, struct arena *arena)
 {
 	const struct seating_plan *plan = preparation->plan;
@@ -304,13 +317,16 @@ static bool cut_at_aisles(struct preparation *preparation, struct arena *arena)
 			uint32_t distance = preparation->distances[place];
 			if (begins_stretch(preparation, row, place)) {
 				stretch = &preparation->stretches[count++];
-				*stretch = (struct stretch){place, 0, i, row->zone_index, distance};
+				*stretch = (struct stretch){
+					place, 0, i, row->zone_index, distance, NO_INDEX};
 			}
 			stretch->count++;
 			if (distance < stretch->nearest)
 				stretch->nearest = distance;
 		}
 	}
+	for (uint32_t i = 0; i < count; i++)
+		find_lowest_seat(preparation, &preparation->stretches[i]);
 	preparation->row_stretches[plan->row_count] = count;
 	preparation->made.stretch_count = count;
 	return true;

@@ -136,30 +136,49 @@ static void seats_without_a_place_of_their_own_are_adjacent(void **state)
 	hall_free(hall);
 }
 
-/* Rows numbered as the ox ploughs are walked as such, and so are those numbered all alike. */
+/* Rows numbered as the ox ploughs are walked as those that are numbered all alike: from the right
+ * end of one to the right end of the next. */
 static void rows_may_be_numbered_either_way(void **state)
 {
 	(void)state;
-	for (int turned = 0; turned < 2; turned++) {
+	static const char *const rows[] = {".xxxxx.x.", ".xxxxxxx."};
+	for (int ploughed = 0; ploughed < 2; ploughed++) {
 		struct hall *hall = hall_new();
 		hall_add_zone(hall);
-		for (int row = 0; row < 3; row++) {
+		for (int row = 0; row < 2; row++) {
 			hall_add_row(hall);
 			for (int i = 0; i < 9; i++) {
-				int column = turned && row % 2 ? 8 - i : i;
-				hall_add_seat(hall, column * 10, row * 10, 0,
-					row == 2 ? column == 0 : column == 8 || column == 6);
+				int column = ploughed && row == 1 ? 8 - i : i;
+				hall_add_seat(
+					hall, column * 10, row * 10, 0, rows[row][column] == '.');
 			}
 		}
 		hall->plan.focal_point = (struct seating_point){40, -1000};
-		/* The four on the right are near to each other, the one on the left is not. */
-		struct best_available_block block = find(hall, 4);
+		struct best_available_block block = find(hall, 3);
 		assert_int_equal(block.level, BEST_AVAILABLE_ONE_SECTION);
-		for (uint32_t i = 0; i < 4; i++)
+		for (uint32_t i = 0; i < 3; i++)
 			assert_true(hall->seats[block.seats[i]].x >= 60);
-		assert_int_equal(block.row_count, 2);
 		hall_free(hall);
 	}
+}
+
+static void a_section_is_as_near_as_its_nearest_row(void **state)
+{
+	(void)state;
+	struct hall *hall = hall_new();
+	for (int section = 0; section < 2; section++) {
+		hall_add_zone(hall);
+		hall_add_row(hall);
+		hall_add_seat(hall, 10, section ? 450 : 10, 0, false);
+		hall_add_row(hall);
+		for (int i = 0; i < 5; i++)
+			hall_add_seat(hall, 10 * i, section ? 450 : 300, 0, i % 2 == 0);
+	}
+	hall->plan.focal_point.y = 300;
+	struct best_available_block block = find(hall, 3);
+	assert_int_equal(block.level, BEST_AVAILABLE_ONE_SECTION);
+	assert_int_equal(hall->seats[block.seats[0]].y, 300);
+	hall_free(hall);
 }
 
 static void the_two_halves_of_a_hall_are_equal(void **state)
@@ -234,6 +253,7 @@ int main(void)
 		cmocka_unit_test(a_short_row_is_measured_by_its_section),
 		cmocka_unit_test(seats_without_a_place_of_their_own_are_adjacent),
 		cmocka_unit_test(rows_may_be_numbered_either_way),
+		cmocka_unit_test(a_section_is_as_near_as_its_nearest_row),
 		cmocka_unit_test(the_two_halves_of_a_hall_are_equal),
 		cmocka_unit_test(rows_and_sections_may_be_empty),
 		cmocka_unit_test(an_arena_that_is_too_small_is_told),

@@ -211,9 +211,9 @@ static void nobody_of_a_large_party_sits_alone_if_that_can_be_helped(void **stat
 		    "xx##x##xx\n",
 		4, BEST_AVAILABLE_TWO_GROUPS);
 	assert_best("xx###x#xx\n", 4, BEST_AVAILABLE_TWO_GROUPS);
-	/* Also when the lonely pair is found in a nearer section. */
+	/* Also when somebody could in a section that is nearer by far. */
 	assert_best("xx...x.xx\n"
-		    "-\n"
+		    "-\n-\n-\n-\n-\n-\n-\n-\n-\n-\n-\n-\n"
 		    "xx##x##xx\n",
 		4, BEST_AVAILABLE_TWO_GROUPS);
 }
@@ -228,6 +228,30 @@ static void the_two_groups_are_near_to_each_other(void **state)
 		    "xxxxxxx##xxxxxxxxx\n"
 		    "xxxxxxx##xxxxxxxxx\n",
 		4, BEST_AVAILABLE_TWO_GROUPS);
+}
+
+static void of_equal_pairs_the_first_in_the_plan_is_taken(void **state)
+{
+	(void)state;
+	assert_best("##x##xxx..x..\n", 4, BEST_AVAILABLE_TWO_GROUPS);
+	assert_best("xx##xx\n"
+		    "##xx..\n",
+		4, BEST_AVAILABLE_TWO_GROUPS);
+}
+
+static void a_row_of_very_many_runs_is_looked_at_in_part(void **state)
+{
+	(void)state;
+	char drawing[4 * BEST_AVAILABLE_RUNS_MAX + 1] = "";
+	for (size_t i = 0; i + 1 < sizeof drawing; i++)
+		drawing[i] = i % 2 ? 'x' : '.';
+	struct hall *hall = hall_draw(drawing);
+	hall->plan.focal_point.x = 1e6;
+	struct best_available_block block = hall_find(hall, 2, HALL_ANY, HALL_ANY);
+	assert_int_equal(block.level, BEST_AVAILABLE_TWO_GROUPS);
+	assert_int_equal(block.seats[0], 2 * (BEST_AVAILABLE_RUNS_MAX - 2));
+	assert_int_equal(block.seats[1], 2 * (BEST_AVAILABLE_RUNS_MAX - 1));
+	hall_free(hall);
 }
 
 static void groups_are_of_neighbouring_rows_in_one_section(void **state)
@@ -402,6 +426,8 @@ int main(void)
 		cmocka_unit_test(a_party_is_parted_in_two),
 		cmocka_unit_test(nobody_of_a_large_party_sits_alone_if_that_can_be_helped),
 		cmocka_unit_test(the_two_groups_are_near_to_each_other),
+		cmocka_unit_test(of_equal_pairs_the_first_in_the_plan_is_taken),
+		cmocka_unit_test(a_row_of_very_many_runs_is_looked_at_in_part),
 		cmocka_unit_test(groups_are_of_neighbouring_rows_in_one_section),
 		cmocka_unit_test(a_party_is_scattered_in_one_section),
 		cmocka_unit_test(else_a_party_is_scattered_anywhere),
