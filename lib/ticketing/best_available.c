@@ -110,7 +110,7 @@ static bool is_sold_out(const struct query *query, const struct stretch *stretch
 {
 	static_assert(sizeof *query->available == 1, "memchr goes by bytes");
 	return stretch->lowest_seat != NO_INDEX &&
-		!memchr(query->available + stretch->lowest_seat, true, stretch->count);
+		!memchr(query->available + stretch->lowest_seat, 1, stretch->count);
 }
 
 /* Slide a window of the party's size along each run of wanted seats. */
@@ -211,7 +211,7 @@ static void fill_in(const struct query *query, enum best_available_level level, 
 		uint32_t place = places[i];
 		const struct stretch *stretch = stretch_of(prepared, place);
 		block->seats[i] = prepared->seats[place];
-		block->group_count += stretch != before || place != places[i - 1] + 1;
+		block->group_count += i == 0 || stretch != before || place != places[i - 1] + 1;
 		block->row_count += !before || before->row_index != stretch->row_index;
 		block->section_count += !before || before->zone_index != stretch->zone_index;
 		/* One that lies between two seats of the block counts once. */

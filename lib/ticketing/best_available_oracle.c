@@ -83,7 +83,7 @@ static bool is_alone(const struct search *search, const bool available[], int se
 /* How many seats are alone without `seats` that were not alone before. */
 static uint32_t count_orphans(const struct search *search, const bool seats[])
 {
-	bool left[ORACLE_SEATS_MAX];
+	bool left[ORACLE_SEATS_MAX] = {false};
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < search->hall->plan.seat_count; i++)
 		left[i] = search->hall->available[i] && !seats[i];
@@ -257,11 +257,12 @@ static void try_one_section(struct search *search)
 {
 	bool done[HALL_ZONES_MAX] = {false};
 	for (uint32_t turn = 0; turn < search->hall->plan.zone_count; turn++) {
-		uint32_t zone = UINT32_MAX;
+		uint32_t zone = 0;
 		int seats[ORACLE_SEATS_MAX];
-		for (uint32_t i = 0; i < search->hall->plan.zone_count; i++)
-			if (!done[i] &&
-				(zone == UINT32_MAX || nearest(search, i) < nearest(search, zone)))
+		while (done[zone])
+			zone++;
+		for (uint32_t i = zone + 1; i < search->hall->plan.zone_count; i++)
+			if (!done[i] && nearest(search, i) < nearest(search, zone))
 				zone = i;
 		done[zone] = true;
 		int count = walk(search, zone, seats);

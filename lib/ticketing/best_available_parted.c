@@ -279,7 +279,7 @@ void choose_anywhere(const struct query *query, struct choice *choice)
 	const struct best_available *prepared = query->prepared;
 	uint32_t distances[BEST_AVAILABLE_SEATS_MAX]; /* From `middle`, ascending. */
 	uint32_t count = 0, quantity = query->quantity;
-	assert(query->zone == NO_INDEX);
+	assert(query->zone == NO_INDEX && quantity > 0);
 	struct seating_point middle = point_at(prepared, nearest_place(query));
 	for (uint32_t place = 0; place < prepared->plan->seat_count; place++) {
 		if (!is_wanted(query, place))

@@ -127,11 +127,11 @@ static void show(const struct hall *hall, const struct best_available_block *blo
 	for (uint32_t i = 0; i < hall->plan.seat_count; i++) {
 		const struct seating_seat *seat = &hall->seats[i];
 		bool same_row = before && before->row_index == seat->row_index;
-		double column = same_row ? before->x : 0;
+		int column = (int)seat->x / HALL_PITCH;
+		int blanks = column - 1 - (same_row ? (int)before->x / HALL_PITCH : 0);
 		if (!same_row && before)
 			print_error("\n");
-		for (column += HALL_PITCH; column < seat->x; column += HALL_PITCH)
-			print_error(" ");
+		print_error("%*s", blanks > 0 ? blanks : 0, "");
 		print_error("%c",
 			has_seat(block, i)             ? '#'
 				: !hall->available[i]  ? 'x'
