@@ -5,6 +5,27 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+enum status json_tree_load(
+	struct slice json, const struct json_limits *limits, json_t **root, struct fault *fault)
+{
+	enum status status = json_guard(json, limits, fault);
+	if (status != STATUS_OK)
+		return status;
+	json_error_t error;
+	/* A NULL pointer would be an invalid argument to jansson rather than empty text. */
+	*root = json_loadb(json.size ? json.data : "", json.size, JSON_REJECT_DUPLICATES, &error);
+	if (*root)
+		return STATUS_OK;
+	char path[sizeof fault->where];
+	/* The position is behind the byte at which jansson gave up. */
+	json_path_at(json, error.position > 0 ? (size_t)error.position - 1 : 0, path, sizeof path);
+	/* jansson quotes what it stopped at, whatever that is. */
+	const char *why = slice_is_text(slice_of(error.text)) ? error.text : "unexpected bytes";
+	fault_set(fault, path, "is not valid JSON: %s", why);
+	return json_error_code(&error) == json_error_out_of_memory ? STATUS_UNAVAILABLE
+								   : STATUS_REFUSED;
+}
+
 struct node node_member(const struct node *parent, const char *key)
 {
 	const json_t *value = parent->value ? json_object_get(parent->value, key) : NULL;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/json_guard.h"
 #include "lib/base/slice.h"
 #include "lib/base/status.h"
 
@@ -25,6 +26,12 @@ struct plan_reader {
 	struct fault *fault;
 	enum status status; /* Of the first fault. */
 };
+
+/* Build the tree of a text that keeps to the limits and names no member twice. STATUS_REFUSED for
+ * any other, with the path at which it goes wrong; STATUS_UNAVAILABLE when memory is short. The
+ * caller gives the tree back by json_decref. */
+__attribute__((warn_unused_result)) enum status json_tree_load(
+	struct slice json, const struct json_limits *limits, json_t **root, struct fault *fault);
 
 enum presence { REQUIRED, OPTIONAL };
 

@@ -8,7 +8,6 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "lib/base/json_guard.h"
 #include "lib/ticketing/name_index.h"
 #include "lib/ticketing/plan_json.h"
 #include "lib/ticketing/seating_area.h"
@@ -27,7 +26,6 @@ struct builder {
 	size_t points_left;
 };
 
-static enum status load(struct slice json, json_t **root, struct fault *fault);
 static void measure(struct builder *builder, const struct node *root);
 static void make_room(struct builder *builder);
 static void read_plan(struct builder *builder, const struct node *root);
@@ -36,8 +34,14 @@ static void refuse_repeated_guids(struct builder *builder, const struct node *ro
 enum status seating_plan_read(struct slice json, struct arena *arena,
 	const struct seating_plan **plan, struct fault *fault)
 {
+	static const struct json_limits limits = {
+		.size_max = SEATING_PLAN_SIZE_MAX,
+		.depth_max = SEATING_DEPTH_MAX,
+		.containers_max = SEATING_CONTAINERS_MAX,
+		.tokens_max = SEATING_TOKENS_MAX,
+	};
 	json_t *tree;
-	enum status status = load(json, &tree, fault);
+	enum status status = json_tree_load(json, &limits, &tree, fault);
 	if (status != STATUS_OK)
 		return status;
 	struct builder builder = {
@@ -56,32 +60,6 @@ enum status seating_plan_read(struct slice json, struct arena *arena,
 	*made = builder.plan;
 	*plan = made;
 	return STATUS_OK;
-}
-
-static enum status load(struct slice json, json_t **root, struct fault *fault)
-{
-	static const struct json_limits limits = {
-		.size_max = SEATING_PLAN_SIZE_MAX,
-		.depth_max = SEATING_DEPTH_MAX,
-		.containers_max = SEATING_CONTAINERS_MAX,
-		.tokens_max = SEATING_TOKENS_MAX,
-	};
-	enum status status = json_guard(json, &limits, fault);
-	if (status != STATUS_OK)
-		return status;
-	json_error_t error;
-	/* A NULL pointer would be an invalid argument to jansson rather than empty text. */
-	*root = json_loadb(json.size ? json.data : "", json.size, JSON_REJECT_DUPLICATES, &error);
-	if (*root)
-		return STATUS_OK;
-	char path[sizeof fault->where];
-	/* The position is behind the byte at which jansson gave up. */
-	json_path_at(json, error.position > 0 ? (size_t)error.position - 1 : 0, path, sizeof path);
-	/* jansson quotes what it stopped at, whatever that is. */
-	const char *why = slice_is_text(slice_of(error.text)) ? error.text : "unexpected bytes";
-	fault_set(fault, path, "is not valid JSON: %s", why);
-	return json_error_code(&error) == json_error_out_of_memory ? STATUS_UNAVAILABLE
-								   : STATUS_REFUSED;
 }
 
 /* Add to a count that has a bound. */
