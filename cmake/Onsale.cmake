@@ -18,7 +18,8 @@ target_compile_options(onsale_flags INTERFACE
 	-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 	-fno-omit-frame-pointer -UNDEBUG)
 
-foreach(package libmicrohttpd jansson libpq hiredis libsodium libcurl libcrypto zlib cmocka)
+foreach(package libmicrohttpd jansson libpq hiredis libsodium libcurl libcrypto zlib libqrencode
+		cmocka)
 	pkg_check_modules(${package} REQUIRED IMPORTED_TARGET ${package})
 endforeach()
 

@@ -9,8 +9,10 @@ set -euo pipefail
 declare -A groups=(
 	[build]='gcc libc6-dev cmake ninja-build pkg-config ca-certificates curl jq
 		libmicrohttpd-dev libjansson-dev libpq-dev libhiredis-dev
-		libsodium-dev libcurl4-openssl-dev libssl-dev libcmocka-dev zlib1g-dev'
-	[test]='clang-format-14 shellcheck python3-prometheus-client yq openssl'
+		libsodium-dev libcurl4-openssl-dev libssl-dev libcmocka-dev libqrencode-dev
+		zlib1g-dev'
+	[test]='clang-format-14 shellcheck python3-prometheus-client yq openssl
+		librsvg2-bin zbar-tools'
 	[postgres]='postgresql postgresql-client'
 	[orders]='postgresql postgresql-client'
 	[redis]='redis-server redis-tools'

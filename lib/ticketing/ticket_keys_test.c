@@ -177,7 +177,7 @@ static void no_fault_shows_a_key(void **state)
 
 #define JWK(kid, x) \
 	"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"" kid "\",\"use\":\"sig\",\"x\":\"" x "\"" \
-											      "}"
+	"}"
 #define SET(keys) "{\"keys\":[" keys "]}"
 
 static void a_set_is_written_as_a_jwk_set(void **state)
