@@ -44,7 +44,7 @@ const struct http_route *http_route(const struct http_exchange *exchange);
 /* The path as it came, without the query. */
 struct slice http_path(const struct http_exchange *exchange);
 
-/* The server's `context` option. */
+/* What the server's options give this route: its entry in `contexts`, else `context`. */
 void *http_context(const struct http_exchange *exchange);
 
 /* The number of the worker thread that runs this handler, from 0; so that each worker can have a

@@ -205,3 +205,41 @@ void http_reply_prepared(struct http_exchange *exchange, struct http_prepared *p
 	atomic_fetch_add(&prepared->references, 1);
 	exchange->prepared = prepared;
 }
+
+/* ---- Cells ---- */
+
+void http_prepared_cell_init(struct http_prepared_cell *cell)
+{
+	pthread_mutex_init(&cell->mutex, NULL);
+	cell->prepared = NULL;
+}
+
+void http_prepared_cell_release(struct http_prepared_cell *cell)
+{
+	http_prepared_release(cell->prepared);
+	cell->prepared = NULL;
+	pthread_mutex_destroy(&cell->mutex);
+}
+
+void http_prepared_cell_put(struct http_prepared_cell *cell, struct http_prepared *prepared)
+{
+	pthread_mutex_lock(&cell->mutex);
+	struct http_prepared *old = cell->prepared;
+	cell->prepared = prepared;
+	pthread_mutex_unlock(&cell->mutex);
+	http_prepared_release(old);
+}
+
+bool http_reply_prepared_cell(struct http_exchange *exchange, struct http_prepared_cell *cell)
+{
+	pthread_mutex_lock(&cell->mutex);
+	struct http_prepared *prepared = cell->prepared;
+	if (prepared)
+		atomic_fetch_add(&prepared->references, 1);
+	pthread_mutex_unlock(&cell->mutex);
+	if (!prepared)
+		return false;
+	http_reply_prepared(exchange, prepared);
+	http_prepared_release(prepared);
+	return true;
+}

@@ -2,6 +2,8 @@
  * prepared once and sent many times. */
 #pragma once
 
+#include <pthread.h>
+
 #include "lib/http/exchange.h"
 
 enum { HTTP_ETAG_SIZE_MAX = 80 };
@@ -34,6 +36,23 @@ void http_prepared_release(struct http_prepared *prepared);
 
 /* Reply 200 with it, or 304; compressed if the client takes that. */
 void http_reply_prepared(struct http_exchange *exchange, struct http_prepared *prepared);
+
+/* A place where the newest version of a prepared reply stands, for any thread to put and to reply
+ * with. In the caller's memory. */
+struct http_prepared_cell {
+	pthread_mutex_t mutex; /* For as long as it takes to count one more reference. */
+	struct http_prepared *prepared;
+};
+
+void http_prepared_cell_init(struct http_prepared_cell *cell);
+void http_prepared_cell_release(struct http_prepared_cell *cell);
+
+/* Replace what stands there. Takes over the maker's reference; NULL empties the cell. */
+void http_prepared_cell_put(struct http_prepared_cell *cell, struct http_prepared *prepared);
+
+/* Reply with what stands there. False, and nothing was replied: the cell is empty. */
+__attribute__((warn_unused_result)) bool http_reply_prepared_cell(
+	struct http_exchange *exchange, struct http_prepared_cell *cell);
 
 /* For lib/http: compress the reply that was made if the client takes it and it pays. Costs time in
  * proportion to the body, so it is done on workers, not on loops. */

@@ -42,7 +42,27 @@ static void reply_short(struct http_exchange *exchange)
 	http_reply(exchange, 200, "text/plain", slice_of("short"));
 }
 
+static struct http_prepared_cell cell;
+static int own_context, shared_context;
+
+static void reply_cell(struct http_exchange *exchange)
+{
+	if (!http_reply_prepared_cell(exchange, &cell))
+		http_reply_empty(exchange, 404);
+}
+
+static void reply_context(struct http_exchange *exchange)
+{
+	http_reply(exchange, 200, "text/plain",
+		slice_of(http_context(exchange) == &own_context             ? "own"
+				: http_context(exchange) == &shared_context ? "shared"
+									    : "other"));
+}
+
 static const struct http_route routes[] = {
+	{HTTP_GET, "/cell", HTTP_ON_LOOP, reply_cell, 0},
+	{HTTP_GET, "/own", HTTP_ON_LOOP, reply_context, 0},
+	{HTTP_GET, "/shared", HTTP_ON_LOOP, reply_context, 0},
 	{HTTP_GET, "/versioned", HTTP_ON_WORKER, versioned, 0},
 	{HTTP_POST, "/versioned", HTTP_ON_WORKER, versioned, 100},
 	{HTTP_GET, "/prepared", HTTP_ON_LOOP, reply_prepared, 0},
@@ -51,14 +71,19 @@ static const struct http_route routes[] = {
 	{HTTP_GET, "/short", HTTP_ON_WORKER, reply_short, 0},
 };
 
+static void *const contexts[sizeof routes / sizeof routes[0]] = {[1] = &own_context};
+
 static int set_up(void **state)
 {
 	struct http_server_options options = {.routes = routes,
 		.route_count = sizeof routes / sizeof routes[0],
+		.context = &shared_context,
+		.contexts = contexts,
 		.loop_count = 1,
 		.worker_count = 2};
 	struct fault fault;
 	(void)state;
+	http_prepared_cell_init(&cell);
 	for (size_t i = 0; i < BODY_SIZE; i++) {
 		text[i] = (char)('a' + i % 7);
 		/* NOLINTNEXTLINE(cert-msc30-c,cert-msc50-cpp): any bytes that do not compress. */
@@ -80,6 +105,7 @@ static int tear_down(void **state)
 	http_client_release(&client);
 	http_server_close(server);
 	http_prepared_release(prepared);
+	http_prepared_cell_release(&cell);
 	return 0;
 }
 
@@ -184,6 +210,54 @@ static void test_not_compressed_where_it_does_not_pay(void **state)
 	want_reply_header("Content-Encoding", NULL);
 }
 
+static void test_tables_of_several_fronts_have_contexts_of_their_own(void **state)
+{
+	(void)state;
+	get("GET", "/own", NULL, 200);
+	assert_string_equal("own", reply.body);
+	get("GET", "/shared", NULL, 200);
+	assert_string_equal("shared", reply.body);
+}
+
+static void put_number(int number)
+{
+	char body[32];
+	snprintf(body, sizeof body, "%d", number);
+	http_prepared_cell_put(&cell,
+		http_prepared_new(&(struct http_prepared_options){.content_type = "text/plain"},
+			slice_of(body)));
+}
+
+static void *put_numbers(void *ended)
+{
+	for (int i = 1; !atomic_load((atomic_bool *)ended); i++)
+		put_number(i);
+	return NULL;
+}
+
+/* Who asks while another version is put gets one or the other, and never an older one than before.
+ */
+static void test_a_cell_has_the_newest_version(void **state)
+{
+	atomic_bool ended = false;
+	pthread_t thread;
+	int last = 0;
+	(void)state;
+	get("GET", "/cell", NULL, 404);
+	put_number(0);
+	assert_int_equal(0, pthread_create(&thread, NULL, put_numbers, &ended));
+	for (int i = 0; i < 300; i++) {
+		get("GET", "/cell", NULL, 200);
+		int number = atoi(reply.body);
+		assert_true(number >= last);
+		last = number;
+	}
+	atomic_store(&ended, true);
+	pthread_join(thread, NULL);
+	http_prepared_cell_put(&cell, NULL);
+	get("GET", "/cell", NULL, 404);
+}
+
 static void test_prepared_replies_have_a_version(void **state)
 {
 	char header[160];
@@ -214,6 +288,8 @@ int main(void)
 		cmocka_unit_test(test_a_known_version_is_not_sent_again),
 		cmocka_unit_test(test_compressed_for_those_who_take_it),
 		cmocka_unit_test(test_not_compressed_where_it_does_not_pay),
+		cmocka_unit_test(test_tables_of_several_fronts_have_contexts_of_their_own),
+		cmocka_unit_test(test_a_cell_has_the_newest_version),
 		cmocka_unit_test(test_prepared_replies_have_a_version),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

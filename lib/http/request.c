@@ -275,7 +275,13 @@ struct slice http_path(const struct http_exchange *exchange)
 
 void *http_context(const struct http_exchange *exchange)
 {
-	return exchange->server->options.context;
+	const struct http_server_options *options = &exchange->server->options;
+	if (options->contexts && exchange->route) {
+		void *own = options->contexts[exchange->route - options->routes];
+		if (own)
+			return own;
+	}
+	return options->context;
 }
 
 size_t http_worker(const struct http_exchange *exchange)

@@ -29,7 +29,10 @@ struct http_server_options {
 	uint16_t port;       /* 0: a free one. */
 	const struct http_route *routes;
 	size_t route_count;
-	void *context;               /* For handlers: http_context(). */
+	void *context; /* For handlers: http_context(). */
+	/* Of each route, where tables of several fronts stand in one; an entry that is NULL means
+	 * `context`. NULL: that holds for all. Must live as long as the server. */
+	void *const *contexts;
 	size_t loop_count;           /* 0: one per core. */
 	size_t worker_count;         /* 0: 16, when a route needs workers. */
 	size_t worker_queue_max;     /* Exchanges that wait for a worker. 0: 1,024. */
