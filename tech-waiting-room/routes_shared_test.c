@@ -310,7 +310,7 @@ static void test_who_asks_and_who_is_told_are_seams(void **state)
 	room_put(&product, "e", "\"state\":\"open\",\"activeMax\":1");
 	const char *path = "/events/e/waiting-room";
 	room_ask(&product, "POST", path, NULL, 404, NULL);
-	room_ask(&product, "POST", path, "X-Session: u\r\n", 422, "{\"userId\":\"v\"}");
+	room_ask(&product, "POST", path, "X-Session: u\r\n", 403, "{\"userId\":\"v\"}");
 	room_ask(&product, "POST", path, "X-Session: u\r\n", 201, NULL);
 	int64_t deadline_ms = now_ms() + PATIENCE_MS;
 	while (atomic_load(&told) == 0 && now_ms() < deadline_ms)

@@ -27,6 +27,7 @@ static void (*const appliers[FRONT_OPERATIONS])(
 	[FRONT_VERIFY] = front_apply_passes,
 	[FRONT_CLAIM] = front_apply_passes,
 	[FRONT_RELEASE] = front_apply_passes,
+	[FRONT_LET_OUT] = front_apply_let_outs,
 	[FRONT_VIEW] = front_apply_views,
 	[FRONT_LOBBY] = front_apply_lobby,
 };

@@ -4,6 +4,7 @@
  *	waiting_room_join.c       join: limits, body, token
  *	waiting_room_person.c     one person's place: poll, heartbeat, leave, stream
  *	waiting_room_passes.c     verify, claim, release
+ *	waiting_room_gate.c       claiming by a call, for a service in the same process
  *	waiting_room_admin.c      the room: how it stands, its settings, its lobby
  *	waiting_room_lane.c       a lane: batches sorted into calls, ticks
  *	waiting_room_calls.c      what each operation does with its batch: people's places,
@@ -25,6 +26,7 @@
 #include "lib/ticketing/shuffle.h"
 #include "tech-waiting-room/waiting_room_directory.h"
 #include "tech-waiting-room/waiting_room_followers.h"
+#include "tech-waiting-room/waiting_room_gate.h"
 #include "tech-waiting-room/waiting_room_limiter.h"
 #include "tech-waiting-room/waiting_room_routes.h"
 
@@ -54,6 +56,7 @@ enum front_operation {
 	FRONT_VERIFY,
 	FRONT_CLAIM,
 	FRONT_RELEASE,
+	FRONT_LET_OUT, /* Without an exchange: the slot is not needed any more. */
 	FRONT_VIEW,
 	FRONT_LOBBY,
 	FRONT_OPERATIONS, /* How many there are. */
@@ -70,7 +73,7 @@ struct front_settings {
 struct front_request {
 	struct lane_item item;
 	enum front_operation operation;
-	struct http_exchange *exchange; /* NULL: FRONT_FOLLOW. */
+	struct http_exchange *exchange; /* NULL: FRONT_FOLLOW, FRONT_LET_OUT. */
 	struct front_request *next;     /* In its group. */
 	struct slice event;
 	uint64_t hash;
@@ -79,6 +82,10 @@ struct front_request {
 	struct pass pass;         /* Likewise. */
 	struct front_settings settings;
 	int64_t from, limit;
+	/* FRONT_CLAIM by a call (waiting_room_gate.h): who is told instead of a reply. */
+	void (*then)(void *context, struct http_exchange *exchange,
+		enum waiting_room_pass_verdict verdict);
+	void *then_context;
 	struct token_bytes token_bytes, pass_bytes;
 };
 
@@ -218,8 +225,10 @@ bool front_is_admin(struct http_exchange *exchange);
 struct front_request *front_request_new(
 	struct http_exchange *exchange, enum front_operation operation);
 
-/* Hand it over; when the lane takes no more, it is replied. */
+/* Hand it over; when the lane takes no more, it is replied. The second where the exchange is of
+ * another front's route. */
 void front_submit(struct front_request *request);
+void front_submit_to(struct waiting_room_routes *routes, struct front_request *request);
 
 /* Read the settings in the body of PUT …/waiting-room into `given`, which is cleared. What is set
  * is in its range, and has_… says what was given; the state always is. False: it was replied. */
@@ -338,6 +347,7 @@ void front_fail_group(const struct front_group *group, enum status status);
 
 /* waiting_room_pass_calls.c, waiting_room_room_calls.c */
 void front_apply_passes(struct front_room *room, const struct front_group *group);
+void front_apply_let_outs(struct front_room *room, const struct front_group *group);
 void front_apply_views(struct front_room *room, const struct front_group *group);
 void front_apply_lobby(struct front_room *room, const struct front_group *group);
 void front_apply_configurations(struct front_lane *lane, const struct front_group *group);

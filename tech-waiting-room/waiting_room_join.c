@@ -136,8 +136,11 @@ static bool read_body(struct waiting_room_routes *routes, struct front_request *
 	if (hook && http_body(exchange).size == 0)
 		return true;
 	http_fields_begin(&fields, exchange);
+	struct slice named = request->person;
+	if (!hook || http_field_given(&fields, "userId"))
+		named = http_field_id(&fields, "userId");
 	if (!hook)
-		request->person = http_field_id(&fields, "userId");
+		request->person = named;
 	if (http_field_given(&fields, "placeToken"))
 		read_token(routes, &fields, request);
 	if (http_field_given(&fields, "pass"))
@@ -147,8 +150,11 @@ static bool read_body(struct waiting_room_routes *routes, struct front_request *
 	bool same = (!front_has_token(request) ||
 			    slice_equal(request->token.person, request->person)) &&
 		(!front_has_pass(request) || slice_equal(request->pass.person, request->person));
-	if (!same)
+	if (!slice_equal(named, request->person))
+		http_reply_problem(
+			exchange, &front_problem_forbidden, "The userId is somebody else's.");
+	else if (!same)
 		http_reply_problem(exchange, &front_problem_forbidden,
 			"The token or the pass is somebody else's.");
-	return same;
+	return same && slice_equal(named, request->person);
 }

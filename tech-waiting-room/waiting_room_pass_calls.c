@@ -1,5 +1,7 @@
 /* What the operations on passes do with their batches: look up first, then claim or release those
  * that are good. So a pass of an earlier admission never touches the present one. */
+#include <stdlib.h>
+
 #include "tech-waiting-room/waiting_room_front.h"
 
 static const char *pass_result(const struct pass *pass, const struct person_result *result)
@@ -32,6 +34,21 @@ static void reply_pass(
 	http_reply_json(request->exchange, 200, json);
 }
 
+/* Answer one, by a reply or by a call. */
+static void answer(
+	struct front_request *request, const struct person_result *result, const char *text)
+{
+	if (request->then) {
+		request->then(request->then_context, request->exchange,
+			strcmp(text, "valid") == 0              ? WAITING_ROOM_PASS_GOOD
+				: strcmp(text, "released") == 0 ? WAITING_ROOM_PASS_RELEASED
+								: WAITING_ROOM_PASS_EXPIRED);
+		return;
+	}
+	reply_pass(request, result, text);
+	http_complete(request->exchange);
+}
+
 /* Ask for those whom the room has forgotten once more, as their heartbeats would. */
 static enum status look_up_passes(struct front_room *room, const struct front_group *group)
 {
@@ -62,8 +79,7 @@ static void use_passes(struct front_room *room, enum front_operation operation, 
 			continue;
 		}
 		lane->found[i].changed = false;
-		reply_pass(request, &lane->found[i], text);
-		http_complete(request->exchange);
+		answer(request, &lane->found[i], text);
 	}
 	if (count == 0)
 		return;
@@ -76,14 +92,14 @@ static void use_passes(struct front_room *room, enum front_operation operation, 
 		struct front_request *request = lane->chosen[i];
 		if (status == STATUS_OK) {
 			changed += lane->found[i].changed;
-			reply_pass(request, &lane->found[i],
-				pass_result(&request->pass, &lane->found[i]));
 			if (!claim)
 				front_follower_stirred(room, request->person, now_ms);
+			answer(request, &lane->found[i],
+				pass_result(&request->pass, &lane->found[i]));
 		} else {
 			front_reply_failed(request->exchange, status);
+			http_complete(request->exchange);
 		}
-		http_complete(request->exchange);
 	}
 	metrics_counter_add(
 		claim ? lane->routes->metrics.claimed : lane->routes->metrics.left, changed);
@@ -98,4 +114,22 @@ void front_apply_passes(struct front_room *room, const struct front_group *group
 		use_passes(room, group->operation, group->count);
 	else
 		front_fail_group(group, status);
+}
+
+/* Those who are done with what they came for. Nobody waits for an answer. */
+void front_apply_let_outs(struct front_room *room, const struct front_group *group)
+{
+	struct front_lane *lane = room->lane;
+	int64_t now_ms = clock_monotonic_ms(clock_system());
+	size_t count = front_ask_all(room, group);
+	enum status status = front_call_people(room, "leave", waiting_room_leave, count);
+	for (size_t i = 0; i < count; i++) {
+		if (status == STATUS_OK)
+			front_follower_stirred(room, lane->chosen[i]->person, now_ms);
+		free(lane->chosen[i]);
+	}
+	if (status != STATUS_OK)
+		return;
+	metrics_counter_add(lane->routes->metrics.left, count);
+	front_room_stirred(room, now_ms);
 }

@@ -1,7 +1,8 @@
 /* One person's place: how it stands, by polling or by a stream; heartbeat; leaving.
  *
  * Whoever shows a place's token is taken for its holder: it says who that is, and cannot be made by
- * anybody else. */
+ * anybody else. Where the front knows its people otherwise (the option `person`), the token must
+ * besides be that person's own. */
 #include <stdlib.h>
 
 #include "lib/http/fields.h"
@@ -11,8 +12,12 @@ bool front_path_token(
 	struct http_exchange *exchange, struct token_bytes *bytes, struct place_token *token)
 {
 	struct waiting_room_routes *routes = front_of(exchange);
-	struct slice text = http_parameter(exchange, "placeToken");
-	if (place_token_read(routes->options.keyring, text, bytes, token) == TOKEN_VALID)
+	struct slice person, text = http_parameter(exchange, "placeToken");
+	bool (*hook)(void *, struct http_exchange *, struct slice *) = routes->options.person;
+	if (hook && !hook(routes->options.person_context, exchange, &person))
+		return false;
+	if (place_token_read(routes->options.keyring, text, bytes, token) == TOKEN_VALID &&
+		(!hook || slice_equal(token->person, person)))
 		return true;
 	http_reply_problem(
 		exchange, &http_problem_not_found, "This is no place in a waiting room.");

@@ -222,8 +222,12 @@ static void refuse_item(struct lane_item *item)
 
 void front_submit(struct front_request *request)
 {
+	front_submit_to(front_of(request->exchange), request);
+}
+
+void front_submit_to(struct waiting_room_routes *routes, struct front_request *request)
+{
 	struct http_exchange *exchange = request->exchange;
-	struct waiting_room_routes *routes = front_of(exchange);
 	if (!atomic_load_explicit(&routes->started, memory_order_acquire)) {
 		http_reply_problem(exchange, &http_problem_unavailable, "The server is starting.");
 		return;

@@ -60,9 +60,10 @@ struct waiting_room_routes_options {
 	int64_t list_ms;               /* How often new events are looked for. 0: 2 s. */
 	const char *address_from; /* A header whose last item is the client's address, set by the
 				     proxy in front. NULL: the socket's own. */
-	/* Who asks. NULL: the member `userId` of the body says so. Else it fills in a slice of 1 to
-	 * WAITING_ROOM_PERSON_SIZE_MAX URL-safe characters that lives as long as the exchange; or
-	 * it replies (401) and returns false. Runs on an event loop. */
+	/* Who asks. NULL: the member `userId` of the body says so, and who shows a placeToken is
+	 * its person. Else another's userId is 403, another's placeToken 404, and this fills in a
+	 * slice of 1 to WAITING_ROOM_PERSON_SIZE_MAX URL-safe characters that lives as long as the
+	 * exchange; or it replies (401) and returns false. Runs on an event loop. */
 	bool (*person)(void *context, struct http_exchange *exchange, struct slice *person);
 	void *person_context;
 	/* Called on a lane's thread; must be quick. NULL: nobody wants to know. */
