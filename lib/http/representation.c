@@ -230,6 +230,14 @@ void http_prepared_cell_put(struct http_prepared_cell *cell, struct http_prepare
 	http_prepared_release(old);
 }
 
+bool http_prepared_cell_is_full(struct http_prepared_cell *cell)
+{
+	pthread_mutex_lock(&cell->mutex);
+	bool full = cell->prepared != NULL;
+	pthread_mutex_unlock(&cell->mutex);
+	return full;
+}
+
 bool http_reply_prepared_cell(struct http_exchange *exchange, struct http_prepared_cell *cell)
 {
 	pthread_mutex_lock(&cell->mutex);

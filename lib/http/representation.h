@@ -50,6 +50,9 @@ void http_prepared_cell_release(struct http_prepared_cell *cell);
 /* Replace what stands there. Takes over the maker's reference; NULL empties the cell. */
 void http_prepared_cell_put(struct http_prepared_cell *cell, struct http_prepared *prepared);
 
+/* Whether something stands there now. */
+bool http_prepared_cell_is_full(struct http_prepared_cell *cell);
+
 /* Reply with what stands there. False, and nothing was replied: the cell is empty. */
 __attribute__((warn_unused_result)) bool http_reply_prepared_cell(
 	struct http_exchange *exchange, struct http_prepared_cell *cell);
