@@ -87,18 +87,11 @@ struct slice live_sale_text(
 
 struct slice live_room_text(const struct waiting_room_view *view, char text[LIVE_MESSAGE_SIZE])
 {
-	static const char *const states[] = {
-		[WAITING_ROOM_LOBBY] = "lobby",
-		[WAITING_ROOM_OPEN] = "open",
-		[WAITING_ROOM_PAUSED] = "paused",
-		[WAITING_ROOM_DRAINING] = "draining",
-		[WAITING_ROOM_CLOSED] = "closed",
-	};
 	return printed(text,
 		snprintf(text, LIVE_MESSAGE_SIZE,
 			"{\"state\":\"%s\",\"epoch\":%lld,\"serving\":%lld,\"tail\":%lld,"
 			"\"waiting\":%lld,\"active\":%lld}",
-			states[view->settings.state], (long long)view->epoch,
+			waiting_room_state_name(view->settings.state), (long long)view->epoch,
 			(long long)view->serving, (long long)view->tail, (long long)view->waiting,
 			(long long)view->active));
 }

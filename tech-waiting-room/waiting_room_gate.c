@@ -64,3 +64,15 @@ bool waiting_room_known_view(
 	*view = snapshot.view;
 	return view->epoch > 0;
 }
+
+void waiting_room_reply_view(struct http_exchange *exchange, unsigned status, struct slice event,
+	const struct waiting_room_view *view)
+{
+	const struct room_snapshot snapshot = {.view = *view};
+	front_reply_view(exchange, status, event, &snapshot);
+}
+
+const char *waiting_room_state_name(enum waiting_room_state state)
+{
+	return front_room_state_name(state);
+}

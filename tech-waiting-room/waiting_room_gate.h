@@ -43,3 +43,11 @@ void waiting_room_let_out(
  * here (rooms that other processes have made are found within list_ms). Any thread, no I/O. */
 __attribute__((warn_unused_result)) bool waiting_room_known_view(
 	struct waiting_room_routes *routes, struct slice event, struct waiting_room_view *view);
+
+/* Reply with how a room stands, as GET /events/{eventId}/waiting-room does. Any thread that has the
+ * exchange. */
+void waiting_room_reply_view(struct http_exchange *exchange, unsigned status, struct slice event,
+	const struct waiting_room_view *view);
+
+/* As the API writes it: "lobby", "open", … Never NULL. */
+const char *waiting_room_state_name(enum waiting_room_state state);
