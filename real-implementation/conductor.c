@@ -278,6 +278,7 @@ static void set_room(struct conductor *conductor, struct watched *watched,
 		    waiting_room_configure(
 			    conductor->room, slice_of(watched->text), &settings, NULL)))
 		return;
+	waiting_room_refresh(conductor->rooms, NULL, 0, slice_of(watched->text));
 	if (decision == ROOM_STAYS)
 		return;
 	watched->calm_since_ms = 0;
@@ -479,6 +480,7 @@ static bool note_wish(struct conductor_job *job, struct room_wish *wish)
 	return good;
 }
 
+/* Whoever replies completes the exchange. */
 static void apply_one(struct conductor *conductor, struct conductor_job *job)
 {
 	struct http_exchange *exchange = job->exchange;
@@ -490,10 +492,13 @@ static void apply_one(struct conductor *conductor, struct conductor_job *job)
 	if (!told(conductor, "view", status)) {
 		http_reply_problem(exchange, &http_problem_unavailable,
 			"The waiting room does not answer; nothing was done.");
+		http_complete(exchange);
 		return;
 	}
-	if (!note_wish(job, &wish))
+	if (!note_wish(job, &wish)) {
+		http_complete(exchange);
 		return;
+	}
 	if (wish.settings.claim_seconds > wish.settings.session_seconds)
 		wish.settings.claim_seconds = wish.settings.session_seconds;
 	wish.settings.state = job->state;
@@ -507,8 +512,11 @@ static void apply_one(struct conductor *conductor, struct conductor_job *job)
 	else if (!told(conductor, "configure", status))
 		http_reply_problem(exchange, &http_problem_unavailable,
 			"The waiting room does not answer; to send the request again is safe.");
-	else
-		waiting_room_reply_view(exchange, found ? 200 : 201, event, &view);
+	else {
+		waiting_room_refresh(conductor->rooms, exchange, found ? 200 : 201, event);
+		return;
+	}
+	http_complete(exchange);
 }
 
 /* ---- Orders that are paid ---- */
@@ -554,7 +562,6 @@ static void apply(void *context, size_t thread, struct lane_item *const items[],
 			continue;
 		}
 		apply_one(context, job);
-		http_complete(job->exchange);
 	}
 	let_out(context, orders, order_count);
 	for (size_t i = 0; i < order_count; i++)

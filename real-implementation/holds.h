@@ -24,7 +24,7 @@
 
 struct holds;
 
-enum { HOLD_LANES_MAX = 16, HOLD_BEST_ATTEMPTS_MAX = 8 };
+enum { HOLD_LANES_MAX = 16, HOLD_BEST_ATTEMPTS_MAX = 32 };
 
 struct holds_options {
 	/* Opens a store, one for each lane; on its thread, again where it failed. */

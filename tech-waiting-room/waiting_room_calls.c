@@ -55,6 +55,10 @@ void front_apply_group(struct front_lane *lane, const struct front_group *group)
 		front_apply_configurations(lane, group);
 		return;
 	}
+	if (group->operation == FRONT_REFRESH) {
+		front_apply_refreshes(lane, group);
+		return;
+	}
 	struct front_room *room = NULL;
 	enum status status = front_load_room(lane, group->event, group->hash, &room);
 	if (status != STATUS_OK || !room)

@@ -57,6 +57,7 @@ enum front_operation {
 	FRONT_CLAIM,
 	FRONT_RELEASE,
 	FRONT_LET_OUT, /* Without an exchange: the slot is not needed any more. */
+	FRONT_REFRESH, /* With or without one: the room was set by somebody else. */
 	FRONT_VIEW,
 	FRONT_LOBBY,
 	FRONT_OPERATIONS, /* How many there are. */
@@ -73,7 +74,7 @@ struct front_settings {
 struct front_request {
 	struct lane_item item;
 	enum front_operation operation;
-	struct http_exchange *exchange; /* NULL: FRONT_FOLLOW, FRONT_LET_OUT. */
+	struct http_exchange *exchange; /* NULL: FRONT_FOLLOW, FRONT_LET_OUT, FRONT_REFRESH. */
 	struct front_request *next;     /* In its group. */
 	struct slice event;
 	uint64_t hash;
@@ -86,6 +87,7 @@ struct front_request {
 	void (*then)(void *context, struct http_exchange *exchange,
 		enum waiting_room_pass_verdict verdict);
 	void *then_context;
+	unsigned reply_status; /* FRONT_REFRESH */
 	struct token_bytes token_bytes, pass_bytes;
 };
 
@@ -351,6 +353,7 @@ void front_apply_let_outs(struct front_room *room, const struct front_group *gro
 void front_apply_views(struct front_room *room, const struct front_group *group);
 void front_apply_lobby(struct front_room *room, const struct front_group *group);
 void front_apply_configurations(struct front_lane *lane, const struct front_group *group);
+void front_apply_refreshes(struct front_lane *lane, const struct front_group *group);
 
 /* A stream has begun. Frees the request. */
 void front_follow(struct front_room *room, struct front_request *request);

@@ -29,27 +29,46 @@ void waiting_room_claim_pass(
 	front_submit_to(routes, request);
 }
 
-void waiting_room_let_out(
-	struct waiting_room_routes *routes, struct slice event, struct slice person)
+/* A request that is not on its loop: of the exchange's arena, or of the heap without one. Has its
+ * own copies of the texts. */
+static struct front_request *request_of_nobody(
+	struct http_exchange *exchange, struct slice event, struct slice person)
 {
 	if (event.size > WAITING_ROOM_EVENT_SIZE_MAX || person.size > WAITING_ROOM_PERSON_SIZE_MAX)
-		return;
-	struct front_request *request = calloc(1, sizeof *request);
+		return NULL;
+	struct front_request *request = exchange
+		? arena_calloc(http_arena(exchange), 1, sizeof *request)
+		: calloc(1, sizeof *request);
 	if (!request)
-		return;
+		return NULL;
 	/* The bytes of the pass are not needed otherwise. */
 	char *bytes = (char *)request->pass_bytes.bytes;
 	memcpy(bytes, event.data, event.size);
-	memcpy(bytes + event.size, person.data, person.size);
-	request->operation = FRONT_LET_OUT;
-	request->item.deadline_ms = LANE_NEVER;
+	if (person.size > 0)
+		memcpy(bytes + event.size, person.data, person.size);
+	request->exchange = exchange;
+	request->item.deadline_ms = exchange ? http_deadline_ms(exchange) : LANE_NEVER;
 	request->event = (struct slice){.data = bytes, .size = event.size};
 	request->person = (struct slice){.data = bytes + event.size, .size = person.size};
 	request->hash = event_hash(event);
-	bool taken = atomic_load_explicit(&routes->started, memory_order_acquire) &&
+	return request;
+}
+
+static bool submit_of_nobody(struct waiting_room_routes *routes, struct front_request *request)
+{
+	return atomic_load_explicit(&routes->started, memory_order_acquire) &&
 		lane_submit(front_lane_of(routes, request->hash)->lane, &request->item) ==
-			STATUS_OK;
-	if (!taken)
+		STATUS_OK;
+}
+
+void waiting_room_let_out(
+	struct waiting_room_routes *routes, struct slice event, struct slice person)
+{
+	struct front_request *request = request_of_nobody(NULL, event, person);
+	if (!request)
+		return;
+	request->operation = FRONT_LET_OUT;
+	if (!submit_of_nobody(routes, request))
 		free(request);
 }
 
@@ -65,11 +84,21 @@ bool waiting_room_known_view(
 	return view->epoch > 0;
 }
 
-void waiting_room_reply_view(struct http_exchange *exchange, unsigned status, struct slice event,
-	const struct waiting_room_view *view)
+void waiting_room_refresh(struct waiting_room_routes *routes, struct http_exchange *exchange,
+	unsigned status, struct slice event)
 {
-	const struct room_snapshot snapshot = {.view = *view};
-	front_reply_view(exchange, status, event, &snapshot);
+	struct front_request *request = request_of_nobody(exchange, event, (struct slice){0});
+	if (!request) {
+		if (exchange) {
+			http_reply_problem(exchange, &http_problem_unavailable, "Memory is short.");
+			http_complete(exchange);
+		}
+		return;
+	}
+	request->operation = FRONT_REFRESH;
+	request->reply_status = status;
+	if (!submit_of_nobody(routes, request))
+		front_refuse(request, "Too many requests are waiting; it was set all the same.");
 }
 
 const char *waiting_room_state_name(enum waiting_room_state state)

@@ -44,10 +44,11 @@ void waiting_room_let_out(
 __attribute__((warn_unused_result)) bool waiting_room_known_view(
 	struct waiting_room_routes *routes, struct slice event, struct waiting_room_view *view);
 
-/* Reply with how a room stands, as GET /events/{eventId}/waiting-room does. Any thread that has the
- * exchange. */
-void waiting_room_reply_view(struct http_exchange *exchange, unsigned status, struct slice event,
-	const struct waiting_room_view *view);
+/* Somebody in this process has set the event's room by an instance of their own: what is known of
+ * it is brought up to date, and only then is the exchange (which is deferred; NULL: nobody waits)
+ * answered with how it stands, with this status. Any thread. */
+void waiting_room_refresh(struct waiting_room_routes *routes, struct http_exchange *exchange,
+	unsigned status, struct slice event);
 
 /* As the API writes it: "lobby", "open", … Never NULL. */
 const char *waiting_room_state_name(enum waiting_room_state state);

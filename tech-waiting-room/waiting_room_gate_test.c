@@ -43,10 +43,17 @@ static void show_pass(struct http_exchange *exchange)
 		waiting_room_claim_pass(rooms.routes, &claim);
 }
 
+static void refresh(struct http_exchange *exchange)
+{
+	http_defer(exchange);
+	waiting_room_refresh(rooms.routes, exchange, 202, http_parameter(exchange, "eventId"));
+}
+
 static int set_up(void **state)
 {
 	static const struct http_route routes[] = {
-		{HTTP_GET, "/seats/{eventId}", HTTP_ON_LOOP, show_pass, 0}};
+		{HTTP_GET, "/seats/{eventId}", HTTP_ON_LOOP, show_pass, 0},
+		{HTTP_PUT, "/rooms/{eventId}", HTTP_ON_LOOP, refresh, 0}};
 	struct fault fault;
 	(void)state;
 	store = room_store_new(0);
@@ -54,7 +61,7 @@ static int set_up(void **state)
 	assert_int_equal(STATUS_OK,
 		http_server_open(
 			&(struct http_server_options){
-				.routes = routes, .route_count = 1, .loop_count = 1},
+				.routes = routes, .route_count = 2, .loop_count = 1},
 			&service, &fault));
 	http_client_init(&client, http_server_port(service));
 	return 0;
@@ -177,6 +184,39 @@ static void test_how_a_room_stands_is_known(void **state)
 	assert_int_equal(7, view.settings.active_max);
 }
 
+/* A room that another instance has made or set is known when the answer comes, however seldom the
+ * front looks by itself. */
+static void test_a_room_that_somebody_else_has_set_is_known_at_once(void **state)
+{
+	struct waiting_room_settings settings = {.state = WAITING_ROOM_PAUSED,
+		.rate_per_second = 1,
+		.active_max = 3,
+		.claim_seconds = 10,
+		.heartbeat_seconds = 10,
+		.session_seconds = 10};
+	struct waiting_room_view view;
+	struct waiting_room *room;
+	(void)state;
+	assert_int_equal(
+		STATUS_OK, memory_room_open(&(struct memory_room_options){.store = store}, &room));
+	for (settings.active_max = 3; settings.active_max < 6; settings.active_max++) {
+		assert_int_equal(
+			STATUS_OK, waiting_room_configure(room, slice_of("new"), &settings, NULL));
+		assert_int_equal(HTTP_CLIENT_OK,
+			http_client_call(&client, "PUT", "/rooms/new", NULL, NULL, &reply));
+		assert_int_equal(202, reply.status);
+		assert_true(waiting_room_known_view(rooms.routes, slice_of("new"), &view));
+		assert_int_equal(settings.active_max, view.settings.active_max);
+		assert_int_equal(WAITING_ROOM_PAUSED, view.settings.state);
+	}
+	assert_int_equal(HTTP_CLIENT_OK,
+		http_client_call(&client, "PUT", "/rooms/none", NULL, NULL, &reply));
+	assert_int_equal(404, reply.status);
+	waiting_room_refresh(rooms.routes, NULL, 0, slice_of("new"));
+	waiting_room_refresh(rooms.routes, NULL, 0, slice_of("none"));
+	waiting_room_close(room);
+}
+
 /* What the front knows of its people goes before what they say. */
 static void test_people_are_who_the_front_says(void **state)
 {
@@ -211,6 +251,7 @@ int main(void)
 		TEST(test_a_claim_too_late_is_told),
 		TEST(test_a_room_that_does_not_answer_is_told),
 		TEST(test_how_a_room_stands_is_known),
+		TEST(test_a_room_that_somebody_else_has_set_is_known_at_once),
 		TEST(test_people_are_who_the_front_says),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* What the operations on the room itself do: how it stands, its lobby's list, its settings. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tech-waiting-room/waiting_room_front.h"
 
@@ -137,6 +138,45 @@ void front_apply_configurations(struct front_lane *lane, const struct front_grou
 		next = request->next;
 		struct http_exchange *exchange = request->exchange;
 		configure(lane, request);
+		http_complete(exchange);
+	}
+}
+
+/* ---- Rooms that were set by others ---- */
+
+/* The room as it is now, in memory too. NULL with OK: there is none. */
+static enum status refresh(
+	struct front_lane *lane, const struct front_request *request, struct front_room **room)
+{
+	struct waiting_room_view view;
+	bool found = false;
+	enum status status = front_load_room(lane, request->event, request->hash, room);
+	if (status == STATUS_OK && *room)
+		status = waiting_room_view(lane->adapter, request->event, &view, &found);
+	if (!front_answered(lane, "view", status) || !found)
+		return status;
+	front_room_viewed(*room, &view);
+	front_room_stirred(*room, clock_monotonic_ms(clock_system()));
+	lane_tick_by(lane->lane, (*room)->turn_ms);
+	return STATUS_OK;
+}
+
+void front_apply_refreshes(struct front_lane *lane, const struct front_group *group)
+{
+	struct front_room *room = NULL;
+	enum status status = refresh(lane, group->first, &room);
+	if (status != STATUS_OK || !room) {
+		front_fail_group(group, status);
+		return;
+	}
+	for (struct front_request *request = group->first, *next; request; request = next) {
+		next = request->next;
+		struct http_exchange *exchange = request->exchange;
+		if (!exchange) {
+			free(request);
+			continue;
+		}
+		front_reply_view(exchange, request->reply_status, request->event, &room->snapshot);
 		http_complete(exchange);
 	}
 }
