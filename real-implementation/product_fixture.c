@@ -11,7 +11,7 @@
 
 #include "lib/base/clock.h"
 
-enum { TEXTS = 32, TEXT_SIZE = 8192, POLL_MS = 20 };
+enum { TEXTS = 32, TEXT_SIZE = 4096, POLL_MS = 20 };
 
 #define WEBHOOK_SECRET "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
 
@@ -326,9 +326,11 @@ void person_release(struct person *person)
 int person_try(struct person *person, const char *method, const char *path, const char *request_key,
 	const char *headers, const char *body)
 {
-	const char *all = text("Authorization: Bearer %s\r\n%s%s%s%s", person->token,
+	char all[2048];
+	int size = snprintf(all, sizeof all, "Authorization: Bearer %s\r\n%s%s%s%s", person->token,
 		request_key ? "Idempotency-Key: " : "", request_key ? request_key : "",
 		request_key ? "\r\n" : "", headers ? headers : "");
+	assert_true(size > 0 && (size_t)size < sizeof all);
 	return ask(person->product, person->server, method, path, all, body, &person->reply);
 }
 

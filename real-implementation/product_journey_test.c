@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <string.h>
 
+enum { KEPT = 1024 }; /* Texts that are needed for longer than text() keeps them. */
+
 static struct product_fixture product;
 
 static int set_up(void **state)
@@ -58,6 +60,29 @@ static void wait_counted(
 	}
 }
 
+static const char *room_state(struct person *person, const char *event)
+{
+	static char state[32] = "none";
+	snprintf(state, sizeof state, "none");
+	if (person_try(person, "GET", text("/events/%s/waiting-room", event), NULL, NULL, NULL) ==
+		200) {
+		json_t *json = http_client_reply_json(&person->reply);
+		snprintf(state, sizeof state, "%s", member_text(json, "state"));
+		json_decref(json);
+	}
+	return state;
+}
+
+static void wait_room(struct person *person, const char *event, const char *state)
+{
+	int64_t deadline_ms = now_monotonic_ms() + PRODUCT_PATIENCE_MS;
+	while (strcmp(room_state(person, event), state) != 0) {
+		if (now_monotonic_ms() > deadline_ms)
+			fail_msg("the room did not become %s", state);
+		pause_for(50);
+	}
+}
+
 /* Whatever is asked of one server is known to the other. */
 static void test_from_the_queue_to_the_ticket_across_two_servers(void **state)
 {
@@ -102,7 +127,9 @@ static void test_from_the_queue_to_the_ticket_across_two_servers(void **state)
 	const char *ticket =
 		member_text(json_array_get(json_object_get(paid, "tickets"), 0), "ticketId");
 	json_t *shown = person_ask(&ada, "GET", text("/tickets/%s", ticket), NULL, NULL, NULL, 200);
-	const char *scan = text("{\"code\":\"%s\",\"gate\":\"north\"}", member_text(shown, "code"));
+	char scan[KEPT];
+	(void)snprintf(scan, sizeof scan, "{\"code\":\"%s\",\"gate\":\"north\"}",
+		member_text(shown, "code"));
 	json_decref(product_admin(&product, 0, "POST", "/tickets/scan", scan, 200));
 	json_decref(product_admin(&product, 1, "POST", "/tickets/scan", scan, 409));
 	json_decref(hold), json_decref(made), json_decref(paid), json_decref(shown);
@@ -120,10 +147,13 @@ static void test_each_sees_only_what_is_theirs(void **state)
 	put_room(other, "\"state\":\"open\",\"ratePerSecond\":100,\"activeMax\":10");
 	person_new(&ada, &product, 0);
 	person_new(&eve, &product, 1);
+	wait_room(&eve, event, "open");
 	person_enter(&ada, event, pass);
-	const char *with_pass = text("Waiting-Room-Pass: %s\r\n", pass);
+	char with_pass[KEPT];
+	(void)snprintf(with_pass, sizeof with_pass, "Waiting-Room-Pass: %s\r\n", pass);
 	const char *one = "{\"best\":{\"quantity\":1}}";
-	const char *holds = text("/events/%s/holds", event);
+	char holds[KEPT];
+	(void)snprintf(holds, sizeof holds, "/events/%s/holds", event);
 	person_want(&ada, "POST", holds, "h0", NULL, one, 403);
 	person_want(&eve, "POST", holds, "h0", with_pass, one, 403);
 	person_want(&ada, "POST", text("/events/%s/holds", other), "h0", with_pass, one, 403);
@@ -133,15 +163,19 @@ static void test_each_sees_only_what_is_theirs(void **state)
 	person_want(
 		&ada, "POST", holds, "h0", text("Waiting-Room-Pass: %s\r\n", spoiled), one, 403);
 	json_t *hold = person_ask(&ada, "POST", holds, "h1", with_pass, one, 201);
-	const char *hold_path = text("/holds/%s", member_text(hold, "holdId"));
+	char hold_path[KEPT];
+	(void)snprintf(hold_path, sizeof hold_path, "/holds/%s", member_text(hold, "holdId"));
 	person_want(&eve, "GET", hold_path, NULL, NULL, NULL, 404);
 	person_want(&eve, "DELETE", hold_path, NULL, NULL, NULL, 404);
 	person_want(&ada, "GET", hold_path, NULL, NULL, NULL, 200);
-	const char *order_body = text("{\"holdId\":\"%s\"}", member_text(hold, "holdId"));
+	char order_body[KEPT];
+	(void)snprintf(
+		order_body, sizeof order_body, "{\"holdId\":\"%s\"}", member_text(hold, "holdId"));
 	person_want(&eve, "POST", "/orders", "o", NULL, order_body, 404);
 	json_t *made = person_ask(&ada, "POST", "/orders", "o", NULL, order_body, 201);
 	snprintf(order, sizeof order, "%s", member_text(made, "orderId"));
-	const char *order_path = text("/orders/%s", order);
+	char order_path[KEPT];
+	(void)snprintf(order_path, sizeof order_path, "/orders/%s", order);
 	person_want(&eve, "GET", order_path, NULL, NULL, NULL, 404);
 	person_want(&eve, "POST", text("%s/confirm", order_path), "c", NULL,
 		"{\"paymentMethod\":\"pm_card_visa\"}", 404);
@@ -235,7 +269,8 @@ static void test_a_repeated_request_is_told_the_same(void **state)
 	(void)state;
 	product_import_event(&product, "\"name\":\"Again\"", event);
 	person_new(&ada, &product, 0);
-	const char *path = text("/events/%s/holds", event);
+	char path[KEPT];
+	(void)snprintf(path, sizeof path, "/events/%s/holds", event);
 	json_t *first =
 		person_ask(&ada, "POST", path, "k", NULL, "{\"best\":{\"quantity\":3}}", 201);
 	ada.server = 1;
@@ -246,7 +281,8 @@ static void test_a_repeated_request_is_told_the_same(void **state)
 	person_want(&ada, "POST", path, "k", NULL, "{\"best\":{\"quantity\":2}}", 422);
 	person_want(&ada, "POST", path, NULL, NULL, "{\"best\":{\"quantity\":2}}", 400);
 	wait_counted(&ada, event, "held", 3);
-	const char *hold = text("/holds/%s", member_text(first, "holdId"));
+	char hold[KEPT];
+	(void)snprintf(hold, sizeof hold, "/holds/%s", member_text(first, "holdId"));
 	person_want(&ada, "DELETE", hold, NULL, NULL, NULL, 204);
 	person_want(&ada, "DELETE", hold, NULL, NULL, NULL, 204);
 	wait_counted(&ada, event, "available", PRODUCT_VENUE_SEATS);
@@ -294,29 +330,6 @@ static void test_bad_requests_are_told_why(void **state)
 
 /* ---- What happens by itself ---- */
 
-static const char *room_state(struct person *person, const char *event)
-{
-	static char state[32] = "none";
-	snprintf(state, sizeof state, "none");
-	if (person_try(person, "GET", text("/events/%s/waiting-room", event), NULL, NULL, NULL) ==
-		200) {
-		json_t *json = http_client_reply_json(&person->reply);
-		snprintf(state, sizeof state, "%s", member_text(json, "state"));
-		json_decref(json);
-	}
-	return state;
-}
-
-static void wait_room(struct person *person, const char *event, const char *state)
-{
-	int64_t deadline_ms = now_monotonic_ms() + PRODUCT_PATIENCE_MS;
-	while (strcmp(room_state(person, event), state) != 0) {
-		if (now_monotonic_ms() > deadline_ms)
-			fail_msg("the room did not become %s", state);
-		pause_for(50);
-	}
-}
-
 /* While it is closed no pass is needed; demand opens it, calm closes it. */
 static void test_the_room_opens_and_closes_by_itself(void **state)
 {
@@ -329,7 +342,8 @@ static void test_the_room_opens_and_closes_by_itself(void **state)
 		event);
 	person_new(&ada, &product, 0);
 	person_new(&ben, &product, 1);
-	const char *path = text("/events/%s/holds", event);
+	char path[KEPT];
+	(void)snprintf(path, sizeof path, "/events/%s/holds", event);
 	int64_t deadline_ms = now_monotonic_ms() + PRODUCT_PATIENCE_MS;
 	for (int i = 0; strcmp(room_state(&ada, event), "open") != 0; i++) {
 		snprintf(key, sizeof key, "rush-%d", i);
@@ -360,10 +374,13 @@ static void test_no_more_are_let_in_than_there_are_seats_for(void **state)
 		person_buy(&ada, event, NULL, 10, "pm_card_visa", "paid", order);
 	wait_counted(&ada, event, "available", 10);
 	put_room(event, "\"state\":\"open\",\"ratePerSecond\":1000,\"activeMax\":500");
-	const char *path = text("/admin/events/%s", event);
+	char path[KEPT];
+	(void)snprintf(path, sizeof path, "/admin/events/%s", event);
 	int64_t deadline_ms = now_monotonic_ms() + PRODUCT_PATIENCE_MS, found = 0;
 	while (found != 10) {
 		json_t *json = product_admin(&product, 0, "GET", path, NULL, 200);
+		if (!json_object_get(json, "room"))
+			fail_msg("%s: %s", path, json_dumps(json, 0));
 		found = member_number(json_object_get(json, "room"), "activeMax");
 		json_decref(json);
 		if (now_monotonic_ms() > deadline_ms)
@@ -381,7 +398,8 @@ static void test_before_the_sale_nothing_is_held(void **state)
 	product_import_event(
 		&product, "\"name\":\"Soon\",\"onSaleAt\":\"2098-01-01T00:00:00Z\"", event);
 	person_new(&ada, &product, 0);
-	const char *path = text("/events/%s/holds", event);
+	char path[KEPT];
+	(void)snprintf(path, sizeof path, "/events/%s/holds", event);
 	person_want(&ada, "POST", path, "k", NULL, "{\"best\":{\"quantity\":1}}", 409);
 	json_decref(product_admin(&product, 1, "PUT", text("/events/%s", event),
 		"{\"onSaleAt\":\"2020-01-01T00:00:00Z\"}", 200));
