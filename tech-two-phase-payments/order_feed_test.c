@@ -1,5 +1,5 @@
 /* The feed by itself, on a server of the test's: what becomes of streams when there is too much to
- * tell, and who is told what by visits alone. */
+ * tell, who is told what by visits alone, and that nobody is told of another's order. */
 #include "tech-two-phase-payments/order_feed.h"
 
 #include <arpa/inet.h>
@@ -13,6 +13,7 @@
 #include "lib/http/stream_fixture.h"
 #include "lib/postgres/postgres.h"
 #include "lib/testkit/postgres_fixture.h"
+#include "tech-two-phase-payments/order_statements.sql.h"
 #include "tech-two-phase-payments/schema/001_orders.sql.h"
 
 enum { DATABASE_MS = 20000, TRIES = 50 };
@@ -23,6 +24,11 @@ static struct http_server *server;
 static struct http_channel *channel;
 static struct order_feed *feed;
 
+/* As sql_read_events, with the owner. */
+static const char read_owned[] =
+	"SELECT order_id::text, version, payments.event_json(o), status = 'canceled', user_id "
+	"FROM payments.orders AS o WHERE order_id = ANY ($1::text[]::uuid[])";
+
 /* A loop that stands still until the test lets it go on. */
 static struct {
 	pthread_mutex_t mutex;
@@ -32,9 +38,9 @@ static struct {
 
 static void follow(struct http_exchange *exchange)
 {
-	struct id order_id;
-	assert_true(id_parse(http_parameter(exchange, "orderId"), &order_id));
-	order_feed_follow(feed, exchange, order_id);
+	struct slice person = {.data = NULL};
+	(void)http_query(exchange, "person", &person);
+	order_feed_follow(feed, exchange, http_parameter(exchange, "orderId"), person);
 }
 
 static void stand_still(struct http_exchange *exchange)
@@ -88,6 +94,8 @@ static void open_feed(struct order_feed_options options)
 		server, &(struct http_channel_options){.delivery = HTTP_DELIVER_EACH});
 	assert_non_null(channel);
 	options.channel = channel;
+	if (!options.read_events)
+		options.read_events = sql_read_events;
 	if (!options.database_url)
 		options.database_url = cluster.url;
 	if (options.database_ms == 0)
@@ -109,15 +117,15 @@ static int close_feed(void **state)
 
 struct order {
 	struct id id;
-	char path[64];
+	char text[ID_TEXT_SIZE];
+	char path[128];
 };
 
 static struct order new_order(void)
 {
 	struct order order = {.id = id_new(clock_wall_ms(clock_system()))};
-	char text[ID_TEXT_SIZE];
-	id_format(order.id, text);
-	(void)snprintf(order.path, sizeof order.path, "/orders/%s", text);
+	id_format(order.id, order.text);
+	(void)snprintf(order.path, sizeof order.path, "/orders/%s", order.text);
 	return order;
 }
 
@@ -285,6 +293,90 @@ static void loop_that_stands_still_is_told_nothing_twice(void **state)
 	reader_close(reader);
 }
 
+static struct reader *follow_as(const struct order *order, const char *person)
+{
+	char path[256];
+	(void)snprintf(path, sizeof path, "%s?person=%s", order->path, person);
+	return reader_open(server, path, "");
+}
+
+static void want_missing(struct reader *reader)
+{
+	reader_want(reader, "event: error");
+	reader_want(reader, "\"status\":404");
+	reader_want_end(reader);
+	reader_want_not(reader, "event: order");
+	reader_close(reader);
+}
+
+/* An event of this version, as the thread that has made the change tells it. */
+static void tell(const struct order *order, const char *status, int64_t version)
+{
+	order_feed_tell(feed,
+		&(struct order_change){
+			.key = slice_of(order->text), .status = status, .version = version});
+}
+
+/* However the change is heard of: by this process, by a visit, at the end. Strangers come before
+ * the owner, beside them, and after. */
+static void nobody_is_told_of_anothers_order(void **state)
+{
+	(void)state;
+	open_feed((struct order_feed_options){.read_events = read_owned, .poll_ms = 10});
+	struct order order = make_order(), none = new_order();
+	want_missing(follow_as(&order, "bob"));
+	struct reader *alice = follow_as(&order, "alice"), *tab = follow_as(&order, "alice");
+	reader_want(alice, "\"status\":\"requires_confirmation\"");
+	reader_want(tab, "\"status\":\"requires_confirmation\"");
+	want_missing(follow_as(&order, "bob"));
+	want_missing(follow_as(&order, "alic"));
+	want_missing(reader_open(server, order.path, ""));
+	want_missing(follow_as(&none, "alice"));
+	tell(&order, "authorizing", 2);
+	reader_want(alice, "\"status\":\"authorizing\"");
+	reader_want(tab, "\"status\":\"authorizing\"");
+	set_status(&order, "authorizing");
+	set_status(&order, "canceled");
+	tell(&order, "canceled", 3);
+	reader_want(alice, "\"status\":\"canceled\"");
+	reader_want_end(alice);
+	reader_want_end(tab);
+	want_missing(follow_as(&order, "bob"));
+	reader_close(alice);
+	reader_close(tab);
+}
+
+/* A crowd of strangers makes the owner hear nothing twice, and takes nobody's room for long. */
+static void strangers_do_not_make_the_owner_hear_twice(void **state)
+{
+	(void)state;
+	open_feed((struct order_feed_options){
+		.read_events = read_owned, .followed_max = 1, .poll_ms = 10});
+	struct order order = make_order();
+	struct reader *alice = follow_as(&order, "alice");
+	reader_want(alice, "\"status\":\"requires_confirmation\"");
+	for (int i = 0; i < 5; i++)
+		want_missing(follow_as(&order, "bob"));
+	struct order other = make_order();
+	want_missing(follow_as(&other, "bob")); /* There is no room for it; that is no excuse. */
+	set_status(&order, "authorizing");
+	reader_want(alice, "\"status\":\"authorizing\"");
+	assert_int_equal(1, reader_count(alice, "\"status\":\"requires_confirmation\""));
+	reader_close(alice);
+}
+
+/* An order that has no owner is nobody's in particular, whoever says to be somebody. */
+static void order_without_owner_is_told_to_nobody_in_particular(void **state)
+{
+	(void)state;
+	open_feed((struct order_feed_options){0});
+	struct order order = make_order();
+	struct reader *reader = reader_open(server, order.path, "");
+	reader_want(reader, "\"status\":\"requires_confirmation\"");
+	want_missing(follow_as(&order, "alice"));
+	reader_close(reader);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +384,10 @@ int main(void)
 		cmocka_unit_test_teardown(stream_that_the_lane_cannot_take_is_refused, close_feed),
 		cmocka_unit_test_teardown(more_orders_than_may_be_followed_are_told_so, close_feed),
 		cmocka_unit_test_teardown(loop_that_stands_still_is_told_nothing_twice, close_feed),
+		cmocka_unit_test_teardown(nobody_is_told_of_anothers_order, close_feed),
+		cmocka_unit_test_teardown(strangers_do_not_make_the_owner_hear_twice, close_feed),
+		cmocka_unit_test_teardown(
+			order_without_owner_is_told_to_nobody_in_particular, close_feed),
 	};
 	return cmocka_run_group_tests(tests, start_cluster, stop_cluster);
 }

@@ -58,6 +58,23 @@ static bool parse_order(struct http_exchange *exchange, struct id *order_id)
 	return false;
 }
 
+/* The id as the writer and the feed know the order by: as we write it, however the client has. */
+static bool order_key(struct http_exchange *exchange, struct id order_id, struct slice *key)
+{
+	char text[ID_TEXT_SIZE];
+	id_format(order_id, text);
+	*key = (struct slice){arena_copy(http_arena(exchange), slice_of(text)), sizeof text - 1};
+	if (!key->data)
+		http_reply_problem(exchange, &http_problem_unavailable, "Memory is short.");
+	return key->data != NULL;
+}
+
+static bool parse_key(struct http_exchange *exchange, struct slice *key)
+{
+	struct id order_id;
+	return parse_order(exchange, &order_id) && order_key(exchange, order_id, key);
+}
+
 /* Reply with the one text that a statement gives; without a row, 404. */
 static void reply_read(struct http_exchange *exchange, const struct postgres_statement *statement,
 	const struct postgres_parameter parameters[], size_t count)
@@ -89,11 +106,11 @@ static void follow(struct http_exchange *exchange)
 {
 	struct order_front *front = http_context(exchange);
 	struct order_feed *feed = atomic_load(&front->feed);
-	struct id order_id;
-	if (!parse_order(exchange, &order_id))
+	struct slice order;
+	if (!parse_key(exchange, &order))
 		return;
 	if (feed)
-		order_feed_follow(feed, exchange, order_id);
+		order_feed_follow(feed, exchange, order, (struct slice){.data = NULL});
 	else
 		http_reply_problem(
 			exchange, &http_problem_unavailable, "The server is just starting.");
@@ -174,8 +191,8 @@ static int64_t read_item(struct http_fields *fields, size_t index, const json_t 
 	return 0;
 }
 
-/* Sum up the items and keep them as text. */
-static void read_items(struct http_fields *fields, struct order_write *write)
+/* Sum up the items. Borrowed from the body; NULL where they are wrong. */
+static json_t *read_items(struct http_fields *fields, int64_t *total)
 {
 	json_t *items = NULL;
 	if (http_field_given(fields, "items"))
@@ -185,40 +202,58 @@ static void read_items(struct http_fields *fields, struct order_write *write)
 		http_field_refuse(
 			fields, "items", "must be a list of 1 to %d items", ORDER_ITEMS_MAX);
 	for (size_t i = 0; i < count && fields->object; i++)
-		write->total += read_item(fields, i, json_array_get(items, i));
-	if (write->total > ORDER_TOTAL_MAX)
+		*total += read_item(fields, i, json_array_get(items, i));
+	if (*total > ORDER_TOTAL_MAX)
 		http_field_refuse(fields, "items", "must not cost more than %d", ORDER_TOTAL_MAX);
-	if (!fields->object)
-		return;
-	char *text = json_dumps(items, JSON_COMPACT);
+	return fields->object ? items : NULL;
+}
+
+/* What the statement makes an order of. Its `data` is NULL when memory is short. */
+static struct slice order_content(
+	struct http_exchange *exchange, const char *currency, json_t *items, int64_t total)
+{
+	struct slice content = {.data = NULL};
+	json_t *object = json_pack("{s:s,s:O,s:I}", "currency", currency, "items", items, "total",
+		(json_int_t)total);
+	char *text = json_dumps(object, JSON_COMPACT);
 	if (text)
-		write->items = (struct slice){
-			arena_copy(http_arena(write->exchange), slice_of(text)), strlen(text)};
+		content = (struct slice){
+			arena_copy(http_arena(exchange), slice_of(text)), strlen(text)};
 	free(text);
+	json_decref(object);
+	return content;
 }
 
 static void make_order(struct http_exchange *exchange)
 {
 	struct http_fields fields;
 	struct fault fault;
-	char currency[CURRENCY_TEXT_SIZE];
+	char currency[CURRENCY_TEXT_SIZE] = "";
+	int64_t total = 0;
 	struct order_write *write = write_new(exchange, ORDER_WRITE_CREATE);
 	if (!write || !http_idempotency_read(exchange, HTTP_KEY_REQUIRED, &write->idempotency))
 		return;
 	http_fields_begin(&fields, exchange);
-	write->user = http_field_id(&fields, "userId");
-	write->currency = http_field_text(&fields, "currency", CURRENCY_TEXT_SIZE - 1);
-	read_items(&fields, write);
-	if (fields.object && money_parse_currency(write->currency, currency, &fault) != STATUS_OK)
+	write->caller = http_field_id(&fields, "userId");
+	struct slice code = http_field_text(&fields, "currency", CURRENCY_TEXT_SIZE - 1);
+	json_t *items = read_items(&fields, &total);
+	if (fields.object && money_parse_currency(code, currency, &fault) != STATUS_OK)
 		http_field_refuse(&fields, "currency", "must be a code of ISO 4217, as EUR");
-	if (!http_fields_end(&fields) || refuse_card(exchange, write->user))
+	if (!http_fields_end(&fields) || refuse_card(exchange, write->caller))
 		return;
-	if (!write->items.data) {
+	write->content = order_content(exchange, currency, items, total);
+	if (!write->content.data)
 		http_reply_problem(exchange, &http_problem_unavailable, "Memory is short.");
-		return;
-	}
-	write->order_id = id_new(clock_wall_ms(clock_system()));
-	submit(write);
+	else if (order_key(exchange, id_new(clock_wall_ms(clock_system())), &write->order))
+		submit(write);
+}
+
+/* The order, and its id as the caller: whoever knows it may do what is left to do. */
+static bool parse_target(struct order_write *write)
+{
+	bool good = parse_key(write->exchange, &write->order);
+	write->caller = write->order;
+	return good;
 }
 
 static void confirm(struct http_exchange *exchange)
@@ -233,7 +268,7 @@ static void confirm(struct http_exchange *exchange)
 		!slice_is_id(write->payment_method, PAYMENT_METHOD_SIZE_MAX))
 		http_field_refuse(&fields, "paymentMethod", "must be the provider's token");
 	if (!http_fields_end(&fields) || refuse_card(exchange, write->payment_method) ||
-		!parse_order(exchange, &write->order_id))
+		!parse_target(write))
 		return;
 	submit(write);
 }
@@ -250,7 +285,7 @@ static void write_bare(struct http_exchange *exchange, enum order_write_kind kin
 		if (!http_fields_end(&fields))
 			return;
 	}
-	if (parse_order(exchange, &write->order_id))
+	if (parse_target(write))
 		submit(write);
 }
 

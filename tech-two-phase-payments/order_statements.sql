@@ -3,41 +3,41 @@
 -- Four statements take requests of clients, many at once: create, confirm, finalize and cancel. In
 -- each the effect and the record of its Idempotency-Key commit together. They name the requests
 -- that they have applied; of the others `answers` tells why: the key is known, or the state is not
--- the right one.
+-- the right one. What they take and give stands in order_write.h.
 
 -- name: create
--- $1 order ids, $2 users, $3 currencies, $4 items, $5 totals, $6 keys, $7 fingerprints,
--- $8 operation, $9 ms until it expires. Gives: ordinal, version, body, event.
+-- $1 orders, $2 users, $3 contents: {"currency", "items", "total"}, $4 keys, $5 fingerprints,
+-- $6 operation, $7 ms until it expires.
 WITH new AS (
-	SELECT DISTINCT ON (user_id, key) *
-	FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[],
-		$7::text[]) WITH ORDINALITY
-		AS a (order_id, user_id, currency, items, total, key, fingerprint, ordinal)
+	SELECT DISTINCT ON (user_id, key) order_id::uuid, user_id, content::json AS content, key,
+		fingerprint, ordinal
+	FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY
+		AS a (order_id, user_id, content, key, fingerprint, ordinal)
 	WHERE NOT EXISTS (SELECT FROM payments.idempotency_keys AS k
-		WHERE k.caller = a.user_id AND k.operation = $8 AND k.key = a.key)
+		WHERE k.caller = a.user_id AND k.operation = $6 AND k.key = a.key)
 	ORDER BY user_id, key, ordinal
 ), made AS (
 	INSERT INTO payments.orders AS o (order_id, user_id, currency, items, total, expires_at)
-	SELECT order_id, user_id, currency, items::json, total,
-		clock_timestamp() + $9 * interval '1 ms' FROM new
+	SELECT order_id, user_id, content ->> 'currency', content -> 'items',
+		(content ->> 'total')::bigint, clock_timestamp() + $7 * interval '1 ms' FROM new
 	RETURNING o.order_id, o.version, payments.order_json(o) AS body,
 		payments.event_json(o) AS event
 ), kept AS (
 	INSERT INTO payments.idempotency_keys (caller, operation, key, fingerprint, status, body)
-	SELECT new.user_id, $8, new.key, new.fingerprint, 201, made.body
+	SELECT new.user_id, $6, new.key, new.fingerprint, 201, made.body
 	FROM made JOIN new USING (order_id)
 )
 SELECT new.ordinal, made.version, made.body, made.event FROM made JOIN new USING (order_id);
 
 -- name: confirm
--- $1 order ids, $2 keys, $3 fingerprints, $4 operation, $5 the states in which it is legal, $6
--- payment methods. Gives: ordinal, version, body, event.
+-- $1 orders, $2 callers, $3 keys, $4 fingerprints, $5 operation, $6 the states in which it is legal,
+-- $7 payment methods.
 WITH new AS (
 	SELECT DISTINCT ON (order_id) *
-	FROM unnest($1::uuid[], $2::text[], $3::text[], $6::text[]) WITH ORDINALITY
-		AS a (order_id, key, fingerprint, payment_method, ordinal)
+	FROM unnest($1::text[]::uuid[], $2::text[], $3::text[], $4::text[], $7::text[])
+		WITH ORDINALITY AS a (order_id, caller, key, fingerprint, payment_method, ordinal)
 	WHERE NOT EXISTS (SELECT FROM payments.idempotency_keys AS k
-		WHERE k.caller = a.order_id::text AND k.operation = $4 AND k.key = a.key)
+		WHERE k.caller = a.caller AND k.operation = $5 AND k.key = a.key)
 	ORDER BY order_id, ordinal
 ), done AS (
 	UPDATE payments.orders AS o SET status = 'authorizing', version = o.version + 1,
@@ -46,13 +46,13 @@ WITH new AS (
 		reason = NULL, next_action_url = NULL, look_up = NULL,
 		next_at = clock_timestamp(), lease_token = NULL, attempts = 0
 	FROM new
-	WHERE o.order_id = new.order_id AND o.status = ANY ($5) AND o.ending IS NULL
+	WHERE o.order_id = new.order_id AND o.status = ANY ($6) AND o.ending IS NULL
 		AND o.expires_at > clock_timestamp()
 	RETURNING new.ordinal, o.version, payments.order_json(o) AS body,
 		payments.event_json(o) AS event
 ), kept AS (
 	INSERT INTO payments.idempotency_keys (caller, operation, key, fingerprint, status, body)
-	SELECT new.order_id::text, $4, new.key, new.fingerprint, 202, done.body
+	SELECT new.caller, $5, new.key, new.fingerprint, 202, done.body
 	FROM done JOIN new USING (ordinal)
 )
 SELECT ordinal, version, body, event FROM done;
@@ -61,23 +61,23 @@ SELECT ordinal, version, body, event FROM done;
 -- As confirm, without payment methods.
 WITH new AS (
 	SELECT DISTINCT ON (order_id) *
-	FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY
-		AS a (order_id, key, fingerprint, ordinal)
+	FROM unnest($1::text[]::uuid[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY
+		AS a (order_id, caller, key, fingerprint, ordinal)
 	WHERE NOT EXISTS (SELECT FROM payments.idempotency_keys AS k
-		WHERE k.caller = a.order_id::text AND k.operation = $4 AND k.key = a.key)
+		WHERE k.caller = a.caller AND k.operation = $5 AND k.key = a.key)
 	ORDER BY order_id, ordinal
 ), done AS (
 	UPDATE payments.orders AS o SET status = 'finalized', version = o.version + 1,
 		changed_at = clock_timestamp(), next_at = clock_timestamp(), lease_token = NULL,
 		attempts = 0
 	FROM new
-	WHERE o.order_id = new.order_id AND o.status = ANY ($5) AND o.ending IS NULL
+	WHERE o.order_id = new.order_id AND o.status = ANY ($6) AND o.ending IS NULL
 		AND o.expires_at > clock_timestamp()
 	RETURNING new.ordinal, o.version, payments.order_json(o) AS body,
 		payments.event_json(o) AS event
 ), kept AS (
 	INSERT INTO payments.idempotency_keys (caller, operation, key, fingerprint, status, body)
-	SELECT new.order_id::text, $4, new.key, new.fingerprint, 202, done.body
+	SELECT new.caller, $5, new.key, new.fingerprint, 202, done.body
 	FROM done JOIN new USING (ordinal)
 )
 SELECT ordinal, version, body, event FROM done;
@@ -87,10 +87,10 @@ SELECT ordinal, version, body, event FROM done;
 -- the act is over, and what is nobody's is due at once. A capture is waited for.
 WITH new AS (
 	SELECT DISTINCT ON (order_id) *
-	FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY
-		AS a (order_id, key, fingerprint, ordinal)
+	FROM unnest($1::text[]::uuid[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY
+		AS a (order_id, caller, key, fingerprint, ordinal)
 	WHERE NOT EXISTS (SELECT FROM payments.idempotency_keys AS k
-		WHERE k.caller = a.order_id::text AND k.operation = $4 AND k.key = a.key)
+		WHERE k.caller = a.caller AND k.operation = $5 AND k.key = a.key)
 	ORDER BY order_id, ordinal
 ), done AS (
 	UPDATE payments.orders AS o SET ending = coalesce(o.ending, 'cancel'),
@@ -102,23 +102,22 @@ WITH new AS (
 		next_at = CASE WHEN o.lease_token IS NULL AND o.status <> 'capturing'
 			THEN clock_timestamp() ELSE o.next_at END
 	FROM new
-	WHERE o.order_id = new.order_id AND o.status = ANY ($5)
+	WHERE o.order_id = new.order_id AND o.status = ANY ($6)
 	RETURNING new.ordinal, o.version, payments.order_json(o) AS body,
 		payments.event_json(o) AS event
 ), kept AS (
 	INSERT INTO payments.idempotency_keys (caller, operation, key, fingerprint, status, body)
-	SELECT new.order_id::text, $4, new.key, new.fingerprint, 202, done.body
+	SELECT new.caller, $5, new.key, new.fingerprint, 202, done.body
 	FROM done JOIN new USING (ordinal)
 )
 SELECT ordinal, version, body, event FROM done;
 
 -- name: answers
--- $1 callers, $2 keys, $3 order ids, $4 operation. Gives for each: ordinal, fingerprint, status and
--- body of the earlier answer, the order's status, whether it is being ended or too late.
+-- $1 callers, $2 keys, $3 orders, $4 operation, $5 contents, of which nothing is wanted.
 SELECT a.ordinal, decode(k.fingerprint, 'hex'), k.status, k.body, o.status,
 	o.ending IS NOT NULL OR o.expires_at <= clock_timestamp()
-FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY
-	AS a (caller, key, order_id, ordinal)
+FROM unnest($1::text[], $2::text[], $3::text[]::uuid[], $5::text[]) WITH ORDINALITY
+	AS a (caller, key, order_id, content, ordinal)
 LEFT JOIN payments.idempotency_keys AS k
 	ON k.caller = a.caller AND k.operation = $4 AND k.key = a.key
 LEFT JOIN payments.orders AS o ON o.order_id = a.order_id;
@@ -240,10 +239,11 @@ RETURNING m.key, m.token;
 SELECT payments.order_json(o) FROM payments.orders AS o WHERE order_id = $1;
 
 -- name: read_events
--- $1 order ids. Gives: order id, version, event, whether the story is over.
-SELECT order_id, version, payments.event_json(o),
-	status IN ('canceled', 'expired', 'refunded') OR status = 'paid' AND ending IS NULL
-FROM payments.orders AS o WHERE order_id = ANY ($1);
+-- As order_feed.h has it. Whoever knows an order's id may follow it.
+SELECT order_id::text, version, payments.event_json(o),
+	status IN ('canceled', 'expired', 'refunded') OR status = 'paid' AND ending IS NULL,
+	NULL::text
+FROM payments.orders AS o WHERE order_id = ANY ($1::text[]::uuid[]);
 
 -- name: read_stuck
 SELECT json_build_object('items', coalesce(json_agg(json_build_object('orderId', order_id,

@@ -6,10 +6,8 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
-#include "lib/postgres/postgres.h"
 #include "lib/ticketing/order.h"
 #include "tech-two-phase-payments/order_points.h"
-#include "tech-two-phase-payments/order_statements.sql.h"
 
 enum {
 	QUEUE_MAX = 4096,
@@ -20,18 +18,13 @@ enum {
 	UNKNOWN_TRIES_MAX = 2, /* Of a statement whose answer was lost. */
 };
 
-static const struct postgres_statement statements[ORDER_WRITE_KINDS] = {
-	[ORDER_WRITE_CREATE] = {.name = "create", .sql = sql_create},
-	[ORDER_WRITE_CONFIRM] = {.name = "confirm", .sql = sql_confirm},
-	[ORDER_WRITE_FINALIZE] = {.name = "finalize", .sql = sql_finalize},
-	[ORDER_WRITE_CANCEL] = {.name = "cancel", .sql = sql_cancel},
-	[ORDER_WRITE_WAKE] = {.name = "wake", .sql = sql_wake},
+static const char *const kind_names[ORDER_WRITE_KINDS] = {
+	[ORDER_WRITE_CREATE] = "create",
+	[ORDER_WRITE_CONFIRM] = "confirm",
+	[ORDER_WRITE_FINALIZE] = "finalize",
+	[ORDER_WRITE_CANCEL] = "cancel",
+	[ORDER_WRITE_WAKE] = "wake",
 };
-static const struct postgres_statement answers = {
-	.name = "answers", .sql = sql_answers, .effect = POSTGRES_READS};
-static const struct postgres_statement expire = {.name = "expire", .sql = sql_expire};
-static const struct postgres_statement forget_keys = {
-	.name = "forget_keys", .sql = sql_forget_keys};
 
 static const struct http_problem status_problem = {
 	409, "order-status", "The order's status does not allow this"};
@@ -40,6 +33,8 @@ static const struct http_problem over_problem = {
 
 struct order_writer {
 	struct order_writer_options options;
+	struct postgres_statement statements[ORDER_WRITE_KINDS]; /* `sql` NULL: no such kind. */
+	struct postgres_statement answers, expire, forget_keys;
 	struct postgres *pg;
 	struct lane *lane;
 	struct slice legal[ORDER_WRITE_KINDS][ORDER_STATUS_COUNT]; /* Where each is allowed. */
@@ -71,9 +66,23 @@ static void collect_legal(struct order_writer *writer);
 
 static const struct lane_ops lane_ops = {.apply = apply_writes, .late = refuse_late, .tick = sweep};
 
-static const char *kind_name(enum order_write_kind kind)
+static void name_statements(struct order_writer *writer, const struct order_writer_sql *sql)
 {
-	return statements[kind].name;
+	const char *const texts[ORDER_WRITE_KINDS] = {
+		[ORDER_WRITE_CREATE] = sql->create,
+		[ORDER_WRITE_CONFIRM] = sql->confirm,
+		[ORDER_WRITE_FINALIZE] = sql->finalize,
+		[ORDER_WRITE_CANCEL] = sql->cancel,
+		[ORDER_WRITE_WAKE] = sql->wake,
+	};
+	for (int kind = 0; kind < ORDER_WRITE_KINDS; kind++)
+		writer->statements[kind] =
+			(struct postgres_statement){.name = kind_names[kind], .sql = texts[kind]};
+	writer->answers = (struct postgres_statement){
+		.name = "answers", .sql = sql->answers, .effect = POSTGRES_READS};
+	writer->expire = (struct postgres_statement){.name = "expire", .sql = sql->expire};
+	writer->forget_keys =
+		(struct postgres_statement){.name = "forget_keys", .sql = sql->forget_keys};
 }
 
 enum status order_writer_open(
@@ -83,9 +92,11 @@ enum status order_writer_open(
 	if (!writer)
 		return STATUS_UNAVAILABLE;
 	writer->options = *options;
+	name_statements(writer, &options->sql);
 	collect_legal(writer);
 	writer->pg = postgres_open(&(struct postgres_options){.url = options->database_url,
 		.application_name = "orders-write",
+		.settings = options->database_settings,
 		.connect_ms_max = options->database_ms,
 		.call_ms_max = options->database_ms});
 	const struct lane_options lane = {.name = "order_write",
@@ -126,10 +137,10 @@ static void refuse_item(struct lane_item *item)
 
 void order_writer_submit(struct order_writer *writer, struct order_write *write)
 {
+	assert(writer->statements[write->kind].sql && write->order.size <= ORDER_KEY_SIZE_MAX);
 	write->item.deadline_ms = http_deadline_ms(write->exchange);
 	(void)sodium_bin2hex(write->fingerprint, sizeof write->fingerprint,
 		write->idempotency.fingerprint, sizeof write->idempotency.fingerprint);
-	id_format(write->order_id, write->order_text);
 	http_submit(write->exchange, writer->lane, &write->item, refuse_item);
 }
 
@@ -192,33 +203,47 @@ static void refuse_late(void *context, struct lane_item *const items[], size_t c
 	}
 }
 
-/* What is due by itself: orders whose time is over, and keys that are old. Where there was more
- * than one statement takes, the next turn comes at once; a lane with work goes on with that
- * between. A database that does not answer is asked again at the next turn. */
-static int64_t sweep(void *context, int64_t now_ms)
+/* Whether there may be more of them. */
+static bool expire_some(struct order_writer *writer)
 {
-	struct order_writer *writer = context;
-	const struct postgres_parameter most[] = {postgres_integer(SWEEP_MAX)};
 	struct postgres_result result;
 	bool has_more = false;
 	order_point_reach("expire", "before-write");
-	if (postgres_execute(writer->pg, &expire, most, 1, &result) == STATUS_OK &&
+	if (postgres_execute(writer->pg, &writer->expire,
+		    POSTGRES_PARAMETERS(postgres_integer(SWEEP_MAX)), &result) == STATUS_OK &&
 		result.affected_count > 0) {
 		order_point_reach("expire", "after-write");
 		writer->options.written(writer->options.context, ORDER_WRITE_CANCEL);
 		has_more = result.affected_count == SWEEP_MAX;
 	}
 	postgres_result_release(&result);
-	if (writer->turns++ % FORGET_TURNS == 0) {
-		if (postgres_execute(writer->pg, &forget_keys, most, 1, &result) != STATUS_OK) {
-			log_warning("orders.sweep",
-				LOG_TEXT("why", postgres_error(writer->pg)->message));
-		} else if (result.affected_count == SWEEP_MAX) {
-			writer->turns = 0;
-			has_more = true;
-		}
-		postgres_result_release(&result);
+	return has_more;
+}
+
+static bool forget_some(struct order_writer *writer)
+{
+	struct postgres_result result;
+	bool has_more = false;
+	if (postgres_execute(writer->pg, &writer->forget_keys,
+		    POSTGRES_PARAMETERS(postgres_integer(SWEEP_MAX)), &result) != STATUS_OK) {
+		log_warning("orders.sweep", LOG_TEXT("why", postgres_error(writer->pg)->message));
+	} else if (result.affected_count == SWEEP_MAX) {
+		writer->turns = 0;
+		has_more = true;
 	}
+	postgres_result_release(&result);
+	return has_more;
+}
+
+/* What is due by itself: orders whose time is over, and keys that are old. Where there was more
+ * than one statement takes, the next turn comes at once; a lane with work goes on with that
+ * between. A database that does not answer is asked again at the next turn. */
+static int64_t sweep(void *context, int64_t now_ms)
+{
+	struct order_writer *writer = context;
+	bool has_more = writer->expire.sql && expire_some(writer);
+	if (writer->turns++ % FORGET_TURNS == 0 && writer->forget_keys.sql)
+		has_more = forget_some(writer) || has_more;
 	return has_more ? now_ms : now_ms + EXPIRE_MS;
 }
 
@@ -256,12 +281,12 @@ static void write_pile(struct order_writer *writer, struct pile *pile)
 	struct postgres_result result = {0};
 	enum status status;
 	int tries = 0;
-	order_point_reach(kind_name(pile->kind), "before-write");
+	order_point_reach(kind_names[pile->kind], "before-write");
 	do {
 		postgres_result_release(&result);
 		status = send_pile(writer, pile, &result);
 	} while (status == STATUS_UNKNOWN && ++tries < UNKNOWN_TRIES_MAX);
-	order_point_reach(kind_name(pile->kind), "after-write");
+	order_point_reach(kind_names[pile->kind], "after-write");
 	if (status == STATUS_OK)
 		take_applied(writer, pile, &result);
 	postgres_result_release(&result);
@@ -290,46 +315,25 @@ static void write_halves(struct order_writer *writer, const struct pile *pile)
 	write_pile(writer, &part);
 }
 
-/* The columns that all kinds have. */
+/* What the statements take of each request. */
 struct columns {
-	struct id orders[BATCH_MAX];
+	struct slice orders[BATCH_MAX], callers[BATCH_MAX];
 	struct slice keys[BATCH_MAX], fingerprints[BATCH_MAX];
-	struct slice texts[BATCH_MAX]; /* Payment methods or references. */
+	struct slice contents[BATCH_MAX], methods[BATCH_MAX], references[BATCH_MAX];
 };
 
 static void fill_columns(const struct pile *pile, struct columns *columns)
 {
 	for (size_t i = 0; i < pile->count; i++) {
 		const struct order_write *write = pile->writes[i];
-		columns->orders[i] = write->order_id;
+		columns->orders[i] = write->order;
+		columns->callers[i] = write->caller;
 		columns->keys[i] = write->idempotency.key;
 		columns->fingerprints[i] = slice_of(write->fingerprint);
-		columns->texts[i] =
-			pile->kind == ORDER_WRITE_WAKE ? write->reference : write->payment_method;
+		columns->contents[i] = write->content;
+		columns->methods[i] = write->payment_method;
+		columns->references[i] = write->reference;
 	}
-}
-
-static enum status send_creates(struct order_writer *writer, const struct pile *pile,
-	const struct columns *columns, struct postgres_result *result)
-{
-	struct slice users[BATCH_MAX], currencies[BATCH_MAX], items[BATCH_MAX];
-	int64_t totals[BATCH_MAX];
-	size_t count = pile->count;
-	for (size_t i = 0; i < count; i++) {
-		users[i] = pile->writes[i]->user;
-		currencies[i] = pile->writes[i]->currency;
-		items[i] = pile->writes[i]->items;
-		totals[i] = pile->writes[i]->total;
-	}
-	return postgres_execute(writer->pg, &statements[ORDER_WRITE_CREATE],
-		POSTGRES_PARAMETERS(postgres_uuid_array(columns->orders, count),
-			postgres_text_array(users, count), postgres_text_array(currencies, count),
-			postgres_text_array(items, count), postgres_bigint_array(totals, count),
-			postgres_text_array(columns->keys, count),
-			postgres_text_array(columns->fingerprints, count),
-			postgres_text(pile->writes[0]->idempotency.operation),
-			postgres_bigint(writer->options.confirm_ms)),
-		result);
 }
 
 static enum status send_pile(
@@ -338,24 +342,36 @@ static enum status send_pile(
 	struct columns columns;
 	size_t count = pile->count;
 	enum order_write_kind kind = pile->kind;
+	const struct postgres_statement *statement = &writer->statements[kind];
+	struct slice operation = pile->writes[0]->idempotency.operation;
 	fill_columns(pile, &columns);
-	if (kind == ORDER_WRITE_CREATE)
-		return send_creates(writer, pile, &columns, result);
 	if (kind == ORDER_WRITE_WAKE)
-		return postgres_execute(writer->pg, &statements[kind],
-			POSTGRES_PARAMETERS(postgres_text_array(columns.texts, count)), result);
+		return postgres_execute(writer->pg, statement,
+			POSTGRES_PARAMETERS(postgres_text_array(columns.references, count)),
+			result);
+	if (kind == ORDER_WRITE_CREATE)
+		return postgres_execute(writer->pg, statement,
+			POSTGRES_PARAMETERS(postgres_text_array(columns.orders, count),
+				postgres_text_array(columns.callers, count),
+				postgres_text_array(columns.contents, count),
+				postgres_text_array(columns.keys, count),
+				postgres_text_array(columns.fingerprints, count),
+				postgres_text(operation),
+				postgres_bigint(writer->options.confirm_ms)),
+			result);
 	const struct postgres_parameter parameters[] = {
-		postgres_uuid_array(columns.orders, count),
+		postgres_text_array(columns.orders, count),
+		postgres_text_array(columns.callers, count),
 		postgres_text_array(columns.keys, count),
 		postgres_text_array(columns.fingerprints, count),
-		postgres_text(pile->writes[0]->idempotency.operation),
+		postgres_text(operation),
 		postgres_text_array(writer->legal[kind], writer->legal_count[kind]),
-		postgres_text_array(columns.texts, count),
+		postgres_text_array(columns.methods, count),
 	};
 	size_t parameter_count = sizeof parameters / sizeof *parameters;
 	if (kind != ORDER_WRITE_CONFIRM)
 		parameter_count--; /* There are no payment methods. */
-	return postgres_execute(writer->pg, &statements[kind], parameters, parameter_count, result);
+	return postgres_execute(writer->pg, statement, parameters, parameter_count, result);
 }
 
 /* Answer those that the statement names, and all wakes. */
@@ -375,7 +391,7 @@ static void take_applied(
 		/* Before the reply: the server, and with it the feed's channel, waits for that. */
 		struct order_feed *feed = atomic_load(writer->options.feed);
 		if (feed && pile->kind != ORDER_WRITE_CREATE)
-			order_feed_changed(feed, pile->writes[i]->order_id,
+			order_feed_changed(feed, pile->writes[i]->order,
 				postgres_get_bigint(result, row, 1),
 				postgres_get_text(result, row, 3));
 		finish(pile, i);
@@ -386,18 +402,13 @@ static void take_applied(
 
 /* ---- Those that were not applied ---- */
 
-static void refuse(const struct order_writer *writer, const struct order_write *write,
-	const struct postgres_result *result, size_t row)
+void order_refuse(const struct order_refusal *refusal)
 {
-	struct http_exchange *exchange = write->exchange;
-	struct slice status = postgres_get_text(result, row, 4);
-	bool over = status.data && postgres_get_boolean(result, row, 5);
-	if (write->kind == ORDER_WRITE_CREATE)
-		http_reply_problem(exchange, &http_problem_unavailable,
-			"Another request with this Idempotency-Key is under way.");
-	else if (!status.data)
+	struct http_exchange *exchange = refusal->write->exchange;
+	struct slice status = refusal->status;
+	if (!status.data)
 		http_reply_problem(exchange, &http_problem_not_found, "There is no such order.");
-	else if (slice_is(status, "expired") || (over && is_legal(writer, write->kind, status)))
+	else if (slice_is(status, "expired") || (refusal->is_over && refusal->is_legal))
 		http_reply_problem_with(exchange, &over_problem,
 			json_pack("{s:s%}", "orderStatus", status.data, status.size), NULL);
 	else
@@ -407,50 +418,58 @@ static void refuse(const struct order_writer *writer, const struct order_write *
 }
 
 static void answer_one(const struct order_writer *writer, const struct order_write *write,
-	const struct postgres_result *result, size_t row)
+	const struct postgres_result *rows, size_t row)
 {
-	if (postgres_is_null(result, row, 1)) {
-		refuse(writer, write, result, row);
+	if (!postgres_is_null(rows, row, 1)) {
+		const struct http_idempotency_record known = {
+			.fingerprint = postgres_get_bytes(rows, row, 1),
+			.status = (unsigned)postgres_get_integer(rows, row, 2),
+			.body = postgres_get_text(rows, row, 3),
+		};
+		http_idempotency_answer(write->exchange, &write->idempotency, &known);
 		return;
 	}
-	const struct http_idempotency_record known = {
-		.fingerprint = postgres_get_bytes(result, row, 1),
-		.status = (unsigned)postgres_get_integer(result, row, 2),
-		.body = postgres_get_text(result, row, 3),
+	struct slice status = postgres_get_text(rows, row, 4);
+	const struct order_refusal refusal = {
+		.write = write,
+		.status = status,
+		.is_over = status.data && postgres_get_boolean(rows, row, 5),
+		.is_legal = status.data && is_legal(writer, write->kind, status),
+		.rows = rows,
+		.row = row,
 	};
-	http_idempotency_answer(write->exchange, &write->idempotency, &known);
+	writer->options.refuse(writer->options.context, &refusal);
 }
 
 /* By a statement of its own, which also sees what was committed while the first one waited. */
 static void answer_rest(struct order_writer *writer, struct pile *pile)
 {
-	struct slice callers[BATCH_MAX], keys[BATCH_MAX];
-	struct id orders[BATCH_MAX];
-	size_t indexes[BATCH_MAX], count = 0;
+	struct pile rest = {.kind = pile->kind};
+	struct columns columns;
+	size_t indexes[BATCH_MAX];
 	for (size_t i = 0; i < pile->count; i++) {
-		const struct order_write *write = pile->writes[i];
-		if (!write)
+		if (!pile->writes[i])
 			continue;
-		callers[count] = pile->kind == ORDER_WRITE_CREATE ? write->user
-								  : slice_of(write->order_text);
-		keys[count] = write->idempotency.key;
-		orders[count] = write->order_id;
-		indexes[count++] = i;
+		indexes[rest.count] = i;
+		rest.writes[rest.count++] = pile->writes[i];
 	}
-	if (count == 0)
+	if (rest.count == 0)
 		return;
-	struct postgres_result result;
-	enum status status = postgres_execute(writer->pg, &answers,
-		POSTGRES_PARAMETERS(postgres_text_array(callers, count),
-			postgres_text_array(keys, count), postgres_uuid_array(orders, count),
-			postgres_text(pile->writes[indexes[0]]->idempotency.operation)),
-		&result);
-	for (size_t row = 0; status == STATUS_OK && row < result.row_count; row++) {
-		size_t i = indexes[postgres_get_bigint(&result, row, 0) - 1];
-		answer_one(writer, pile->writes[i], &result, row);
+	fill_columns(&rest, &columns);
+	struct postgres_result rows;
+	enum status status = postgres_execute(writer->pg, &writer->answers,
+		POSTGRES_PARAMETERS(postgres_text_array(columns.callers, rest.count),
+			postgres_text_array(columns.keys, rest.count),
+			postgres_text_array(columns.orders, rest.count),
+			postgres_text(rest.writes[0]->idempotency.operation),
+			postgres_text_array(columns.contents, rest.count)),
+		&rows);
+	for (size_t row = 0; status == STATUS_OK && row < rows.row_count; row++) {
+		size_t i = indexes[postgres_get_bigint(&rows, row, 0) - 1];
+		answer_one(writer, pile->writes[i], &rows, row);
 		finish(pile, i);
 	}
-	postgres_result_release(&result);
+	postgres_result_release(&rows);
 	if (status != STATUS_OK)
 		fail_pile(pile, status);
 }

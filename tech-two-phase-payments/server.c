@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/base/buffer.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/program.h"
@@ -334,42 +333,22 @@ static void on_written(void *context, enum order_write_kind kind)
 		order_payments_wake(house->payments, (enum order_stage_kind)stage);
 }
 
-/* Whether the order's story may be over; whether it is, the feed reads. */
-static bool may_end(const char *status)
-{
-	enum order_status named;
-	return order_status_parse(slice_of(status), &named) &&
-		(order_is_terminal(named) || named == ORDER_PAID);
-}
-
-/* What the stages have committed is told to those who follow the order: as event_json in the
- * schema. */
+/* What the stages have committed is told to those who follow the order. */
 static void on_changed(void *context, const struct order_change *change)
 {
 	const struct house *house = context;
-	struct buffer event;
-	struct id order_id;
-	if (!id_parse(change->key, &order_id))
-		return;
-	if (may_end(change->status)) {
-		order_feed_ended(house->feed, order_id);
-		return;
-	}
-	buffer_init(&event, ORDER_FEED_EVENT_SIZE_MAX);
-	buffer_add_format(&event, "{\"orderId\":\"%.*s\",\"status\":\"%s\",\"version\":%lld",
-		SLICE_PRINT(change->key), change->status, (long long)change->version);
-	if (change->reason.data) {
-		buffer_add_text(&event, ",\"reason\":");
-		buffer_add_json(&event, change->reason);
-	}
-	if (change->next_action_url.data) {
-		buffer_add_text(&event, ",\"nextActionUrl\":");
-		buffer_add_json(&event, change->next_action_url);
-	}
-	buffer_add_text(&event, "}");
-	if (!event.failed)
-		order_feed_changed(house->feed, order_id, change->version, buffer_slice(&event));
-	buffer_release(&event);
+	order_feed_tell(house->feed, change);
+}
+
+/* A create that was not applied and is not known either met another with its key. */
+static void on_refused(void *context, const struct order_refusal *refusal)
+{
+	(void)context;
+	if (refusal->write->kind == ORDER_WRITE_CREATE)
+		http_reply_problem(refusal->write->exchange, &http_problem_unavailable,
+			"Another request with this Idempotency-Key is under way.");
+	else
+		order_refuse(refusal);
 }
 
 static bool open_payments(struct house *house, struct fault *fault)
@@ -447,8 +426,17 @@ static bool open_server(struct house *house, struct fault *fault)
 	const struct order_writer_options writer = {
 		.database_url = settings.database_url,
 		.database_ms = settings.database_ms,
+		.sql = {.create = sql_create,
+			.confirm = sql_confirm,
+			.finalize = sql_finalize,
+			.cancel = sql_cancel,
+			.answers = sql_answers,
+			.expire = sql_expire,
+			.forget_keys = sql_forget_keys,
+			.wake = sql_wake},
 		.confirm_ms = settings.confirm_ms,
 		.feed = &house->front.feed,
+		.refuse = on_refused,
 		.written = on_written,
 		.context = house,
 		.metrics = house->metrics,
@@ -463,6 +451,7 @@ static bool open_server(struct house *house, struct fault *fault)
 	const struct order_feed_options feed = {
 		.database_url = settings.database_url,
 		.database_ms = settings.database_ms,
+		.read_events = sql_read_events,
 		.channel = channel,
 		.metrics = house->metrics,
 	};
