@@ -37,11 +37,12 @@ WHERE o.event_id = a.event_id AND o.order_id = a.order_id AND o.status = 'requir
 
 -- name: recover
 -- $1 most orders. What is nobody's is due at once; what somebody has is left to them until their
--- lease is over. Gives event and order.
+-- lease is over; and one that waits for its confirmation is people's. Gives event and order.
 UPDATE checkout_orders o SET next_at = least(o.next_at, clock_timestamp())
 FROM unnest(ARRAY(
 	SELECT checkout_key(event_id, order_id) FROM checkout_orders
 	WHERE next_at IS NOT NULL
+		AND (status <> 'requires_confirmation' OR ending IS NOT NULL)
 		AND (lease_token IS NULL OR next_at <= (SELECT clock_timestamp()))
 	ORDER BY next_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)) AS due (key)
 WHERE o.event_id = checkout_key_event(due.key) AND o.order_id = checkout_key_order(due.key)
@@ -101,7 +102,8 @@ FROM unnest((ARRAY(
 		AND next_at <= (SELECT clock_timestamp())
 	ORDER BY next_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED) || ARRAY(
 	SELECT checkout_key(event_id, order_id) FROM checkout_orders
-	WHERE ending IS NULL AND status IN ('authorizing', 'requires_action')
+	WHERE ending IS NULL
+		AND status IN ('requires_confirmation', 'authorizing', 'requires_action')
 		AND expires_at <= (SELECT clock_timestamp())
 		AND next_at <= (SELECT clock_timestamp())
 	ORDER BY expires_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED))[1:$4]) AS due (key)

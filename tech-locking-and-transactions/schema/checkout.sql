@@ -18,9 +18,12 @@ CREATE TABLE IF NOT EXISTS checkout_orders (
 	currency        text NOT NULL,
 	expires_at      timestamptz NOT NULL, -- The hold's end: nothing is authorized after it.
 
+	-- Orders that are bought by one request begin as authorizing. One that is made first and
+	-- confirmed later has neither payment method nor attempt until then, and is due when its
+	-- hold is over.
 	status          text COLLATE "C" NOT NULL DEFAULT 'authorizing' CHECK (status IN (
-		'authorizing', 'requires_action', 'authorized', 'finalized', 'capturing', 'paid',
-		'declined', 'canceled', 'expired', 'refunded')),
+		'requires_confirmation', 'authorizing', 'requires_action', 'authorized', 'finalized',
+		'capturing', 'paid', 'declined', 'canceled', 'expired', 'refunded')),
 	version         bigint NOT NULL DEFAULT 1, -- Grows with each status.
 	created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
 	changed_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -53,7 +56,7 @@ CREATE TABLE IF NOT EXISTS checkout_orders (
 		captured = CASE WHEN status IN ('paid', 'refunded') THEN total ELSE 0 END),
 	CONSTRAINT refunded_at_most_captured CHECK (refunded <= captured),
 	CONSTRAINT authorized_has_an_intent CHECK (intent_id IS NOT NULL OR total = 0 OR status IN
-		('authorizing', 'declined', 'canceled', 'expired'))
+		('requires_confirmation', 'authorizing', 'declined', 'canceled', 'expired'))
 );
 -- One order at a time may be about a hold, and one that has bought it keeps it for good.
 CREATE UNIQUE INDEX IF NOT EXISTS one_order_per_hold ON checkout_orders (hold_id, event_id)
@@ -65,7 +68,8 @@ CREATE INDEX IF NOT EXISTS checkout_orders_due ON checkout_orders (status, next_
 CREATE INDEX IF NOT EXISTS checkout_orders_ending ON checkout_orders (next_at)
 	WHERE next_at IS NOT NULL AND ending IS NOT NULL;
 CREATE INDEX IF NOT EXISTS checkout_orders_expiring ON checkout_orders (expires_at)
-	WHERE next_at IS NOT NULL AND status IN ('authorizing', 'requires_action');
+	WHERE next_at IS NOT NULL
+		AND status IN ('requires_confirmation', 'authorizing', 'requires_action');
 CREATE INDEX IF NOT EXISTS checkout_orders_revoking ON checkout_orders (next_at)
 	WHERE next_at IS NOT NULL AND revoke_due;
 CREATE INDEX IF NOT EXISTS checkout_orders_open ON checkout_orders (next_at)
@@ -91,10 +95,10 @@ CREATE OR REPLACE FUNCTION checkout_ms_since(t timestamptz) RETURNS bigint
 	$$ SELECT (extract(epoch FROM clock_timestamp() - t) * 1000)::bigint $$;
 
 -- Whether an order with the mark in this status is to be ended now: a capture is waited for, and
--- what is over is over.
+-- what is over is over. One that was declined is not, where it may be confirmed again.
 CREATE OR REPLACE FUNCTION checkout_must_end(ending text, status text) RETURNS boolean
 	LANGUAGE sql IMMUTABLE AS $$ SELECT ending IS NOT NULL
-		AND status NOT IN ('capturing', 'declined', 'canceled', 'expired', 'refunded') $$;
+		AND status NOT IN ('capturing', 'canceled', 'expired', 'refunded') $$;
 
 -- The transitions of a payment's stages, `move` of order_payments.h, as far as the order's own row
 -- goes. `revoked` names those whose sale was undone by it: what becomes of their tickets and seats
