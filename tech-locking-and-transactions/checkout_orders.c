@@ -106,6 +106,11 @@ void checkout_orders_wake(struct checkout_orders *orders)
 		stage_wake(orders->revoke.stage);
 }
 
+void checkout_orders_wake_stage(struct checkout_orders *orders, enum order_stage_kind stage)
+{
+	order_payments_wake(orders->payments, stage);
+}
+
 /* ---- Opening ---- */
 
 static enum status make_tables(const struct checkout_orders_options *options, struct fault *fault)
@@ -237,14 +242,8 @@ bool checkout_parse_key(struct slice key, struct id *event, struct id *order)
 }
 
 /* Another stage has work, or somebody who waits is to look. */
-static void on_changed(void *context, const struct order_change *change)
+static void pass_on(struct checkout_orders *orders, enum order_status status, struct id order)
 {
-	struct checkout_orders *orders = context;
-	enum order_status status;
-	struct id event, order;
-	if (!order_status_parse(slice_of(change->status), &status) ||
-		!checkout_parse_key(change->key, &event, &order))
-		return;
 	switch (status) {
 	case ORDER_AUTHORIZED:
 		stage_wake(orders->sell.stage);
@@ -267,4 +266,31 @@ static void on_changed(void *context, const struct order_change *change)
 	default:
 		break;
 	}
+}
+
+/* An order that is being captured was finalized by the version before. */
+static void tell(const struct checkout_orders *orders, enum order_status status,
+	const struct order_change *change)
+{
+	const struct checkout_orders_options *options = &orders->options;
+	if (!options->changed)
+		return;
+	if (status == ORDER_CAPTURING)
+		options->changed(options->changed_context,
+			&(struct order_change){.key = change->key,
+				.status = order_status_name(ORDER_FINALIZED),
+				.version = change->version - 1});
+	options->changed(options->changed_context, change);
+}
+
+static void on_changed(void *context, const struct order_change *change)
+{
+	struct checkout_orders *orders = context;
+	enum order_status status;
+	struct id event, order;
+	if (!order_status_parse(slice_of(change->status), &status) ||
+		!checkout_parse_key(change->key, &event, &order))
+		return;
+	pass_on(orders, status, order);
+	tell(orders, status, change);
 }

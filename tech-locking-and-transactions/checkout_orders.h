@@ -16,7 +16,11 @@
  * its slowest purchase, at most `wait_ms`.
  *
  * An order that was not authorized when its hold ends is ended by the ending stage; one that was is
- * sold or not by whoever decides about the seats, with the hold locked. */
+ * sold or not by whoever decides about the seats, with the hold locked.
+ *
+ * Orders may also be made by others, as requires_confirmation, and be confirmed, which makes them
+ * authorizing, or marked to be ended: by their own statements on the same table, and with
+ * checkout_orders_wake_stage. */
 #pragma once
 
 #include "lib/metrics/metrics.h"
@@ -63,6 +67,12 @@ struct checkout_orders_options {
 	struct checkout_stage revoke;
 	struct seat_store *seats[2]; /* Of those two; become the engine's. NULL: they need none. */
 	const char *payment_move;    /* `move` of the payment's stages, around checkout_move(). */
+
+	/* As `changed` of order_payments.h, after the engine has done its part. Whether an order is
+	 * finalized is decided by the technique's statement, so that is told together with
+	 * capturing, a moment later; whoever is ended between the two is told the end alone. */
+	void (*changed)(void *context, const struct order_change *change);
+	void *changed_context;
 };
 
 struct checkout_orders;
@@ -97,3 +107,7 @@ void checkout_orders_close(struct checkout_orders *orders);
 
 /* The provider has sent an event about some payment: look at what is in its hands. Any thread. */
 void checkout_orders_wake(struct checkout_orders *orders);
+
+/* Orders for this stage of the payment were committed by somebody else than the engine. Any thread,
+ * until the close. */
+void checkout_orders_wake_stage(struct checkout_orders *orders, enum order_stage_kind stage);

@@ -66,6 +66,8 @@ enum status postgres_checkout_engine(const struct postgres_checkout_options *giv
 		.margin_ms = or_default(given->margin_ms, MARGIN_MS_DEFAULT),
 		.wait_ms = or_default(given->wait_ms, WAIT_MS_DEFAULT),
 		.metrics = given->metrics,
+		.changed = given->changed,
+		.changed_context = given->changed_context,
 		.traits = {.name = "postgres",
 			.one_transaction = true,
 			.survives_seats = true,

@@ -27,6 +27,9 @@ struct postgres_checkout_options {
 	int64_t margin_ms;      /* Before the authorization's own end. 0: 1 h. */
 	int64_t wait_ms;        /* For how long `buy` waits. 0: 10 s. */
 	struct metrics *metrics;
+	/* As in checkout_orders.h; NULL: nobody. */
+	void (*changed)(void *context, const struct order_change *change);
+	void *changed_context;
 };
 
 /* Open the engine, and make the tables where they are missing; then checkout_orders_start, and for
