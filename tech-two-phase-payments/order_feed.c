@@ -343,8 +343,7 @@ static void tell_error(struct order_feed *feed, const struct stream_name *name, 
 {
 	struct stream_key key;
 	/* Where memory is short, the next visit finds the stream again. */
-	(void)!http_channel_finish(
-		feed->channel, name_key(name, &key), "error", slice_of(error));
+	(void)!http_channel_finish(feed->channel, name_key(name, &key), "error", slice_of(error));
 }
 
 /* One order of the database's answer.
@@ -427,8 +426,8 @@ static void read_some(
 static bool note_reading(
 	struct order_feed *feed, const struct notice *notice, const struct stream_name *name)
 {
-	struct followed *followed = notice->kind == NOTICE_ENDED ? find(feed, name->order)
-								 : note(feed, name->order);
+	struct followed *followed =
+		notice->kind == NOTICE_ENDED ? find(feed, name->order) : note(feed, name->order);
 	if (!followed || !followed->used)
 		return notice->kind != NOTICE_ENDED;
 	switch (notice->kind) {

@@ -12,9 +12,9 @@
  * the state once more. Events are of the type "order":
  *	{"orderId", "status", "version", "reason"?, "nextActionUrl"?}
  * and one of the type "error" for an order that there is not or that is another's (404), or when
- * more orders are followed than may be (503). A stream ends after the event that ends the order's story (paid,
- * canceled, expired or refunded) and after an error. Who comes back is told the state again, so it
- * resumes wherever it was cut off.
+ * more orders are followed than may be (503). A stream ends after the event that ends the order's
+ *story (paid, canceled, expired or refunded) and after an error. Who comes back is told the state
+ *again, so it resumes wherever it was cut off.
  *
  * OWNERS. A stream's key in the channel is the order's key together with the person for whom it was
  * begun, and what is sent goes to the key with the order's owner. So whoever is somebody else has a
@@ -30,15 +30,15 @@
 enum {
 	ORDER_KEY_SIZE_MAX = 73, /* Of an order's key: two UUIDs and what separates them. No spaces.
 				  */
-	ORDER_PERSON_SIZE_MAX = 54, /* Of a person who follows. */
+	ORDER_PERSON_SIZE_MAX = 54,       /* Of a person who follows. */
 	ORDER_FEED_EVENT_SIZE_MAX = 4096, /* The URL of a next action is the most of it. */
 	ORDER_FEED_FOLLOWED_MAX = 16384,  /* Orders that are followed through one process. */
 	ORDER_FEED_QUEUE_MAX = 8192,      /* Notices that wait for the lane. */
 	ORDER_FEED_POLL_MS = 250,
 };
 
-_Static_assert((int)ORDER_KEY_SIZE_MAX + 1 + (int)ORDER_PERSON_SIZE_MAX <=
-		(int)HTTP_STREAM_KEY_SIZE_MAX,
+_Static_assert(
+	(int)ORDER_KEY_SIZE_MAX + 1 + (int)ORDER_PERSON_SIZE_MAX <= (int)HTTP_STREAM_KEY_SIZE_MAX,
 	"an order, a space and a person are a stream's key");
 
 struct order_feed;

@@ -213,8 +213,8 @@ static struct slice order_content(
 	struct http_exchange *exchange, const char *currency, json_t *items, int64_t total)
 {
 	struct slice content = {.data = NULL};
-	json_t *object = json_pack("{s:s,s:O,s:I}", "currency", currency, "items", items, "total",
-		(json_int_t)total);
+	json_t *object = json_pack(
+		"{s:s,s:O,s:I}", "currency", currency, "items", items, "total", (json_int_t)total);
 	char *text = json_dumps(object, JSON_COMPACT);
 	if (text)
 		content = (struct slice){

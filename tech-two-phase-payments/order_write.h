@@ -34,10 +34,10 @@ struct order_write {
 	enum order_write_kind kind;
 	struct http_exchange *exchange;
 	struct http_idempotency idempotency; /* Not of a wake. */
-	struct slice order;   /* The order's key, up to ORDER_KEY_SIZE_MAX; the new one's for CREATE.
-			       * Not of a wake. */
-	struct slice caller;  /* Whose Idempotency-Key it is. Not of a wake. */
-	struct slice content; /* CREATE: JSON that the statement understands. */
+	struct slice order;  /* The order's key, up to ORDER_KEY_SIZE_MAX; the new one's for CREATE.
+			      * Not of a wake. */
+	struct slice caller; /* Whose Idempotency-Key it is. Not of a wake. */
+	struct slice content;        /* CREATE: JSON that the statement understands. */
 	struct slice payment_method; /* CONFIRM; `data` NULL: none. */
 	struct slice reference;      /* WAKE */
 
@@ -58,13 +58,11 @@ struct order_write {
  *	cancel       as finalize. 202
  *	wake         $1 references: the provider has sent an event about these payments
  *	answers      $1 callers, $2 keys, $3 orders, $4 operation, $5 contents (NULL but for
- *	             creates). Gives a row for each: ordinal bigint; fingerprint bytea, status integer
- *	             and body text of the earlier answer, NULL where there is none; the order's status
- *	             text (NULL: there is none for this caller); whether it is being ended, or too
- *	             late, boolean; and whatever `refuse` wants to know, from column
- *	             ORDER_ANSWER_COLUMNS on
- *	expire       $1 most orders: mark those that are over by time
- *	forget_keys  $1 most keys: delete those that are a day old
+ *	             creates). Gives a row for each: ordinal bigint; fingerprint bytea, status
+ *integer and body text of the earlier answer, NULL where there is none; the order's status text
+ *(NULL: there is none for this caller); whether it is being ended, or too late, boolean; and
+ *whatever `refuse` wants to know, from column ORDER_ANSWER_COLUMNS on expire       $1 most orders:
+ *mark those that are over by time forget_keys  $1 most keys: delete those that are a day old
  */
 struct order_writer_sql {
 	const char *create, *confirm, *finalize, *cancel, *answers, *expire, *forget_keys, *wake;
@@ -75,9 +73,9 @@ enum { ORDER_ANSWER_COLUMNS = 6 };
 /* A request that was not applied, and whose key stands for no earlier answer. */
 struct order_refusal {
 	const struct order_write *write;
-	struct slice status;   /* The order's; `data` NULL: there is none. */
-	bool is_over;          /* It is being ended, or its time is. */
-	bool is_legal;         /* By its status alone, the request would be. Not of CREATE. */
+	struct slice status; /* The order's; `data` NULL: there is none. */
+	bool is_over;        /* It is being ended, or its time is. */
+	bool is_legal;       /* By its status alone, the request would be. Not of CREATE. */
 	const struct postgres_result *rows; /* Of `answers`: this row. */
 	size_t row;
 };

@@ -38,8 +38,7 @@ static void on_changed(void *context, const struct order_change *change)
 	(void)pthread_mutex_lock(&told.mutex);
 	if (told.count < TOLD_MAX) {
 		struct told *item = &told.items[told.count++];
-		(void)snprintf(
-			item->key, sizeof item->key, "%.*s", SLICE_PRINT(change->key));
+		(void)snprintf(item->key, sizeof item->key, "%.*s", SLICE_PRINT(change->key));
 		(void)snprintf(item->status, sizeof item->status, "%s", change->status);
 		item->version = change->version;
 	}
