@@ -76,6 +76,7 @@ make_tree()
 	lines '#include "tech-y/y.h"' '#include "lib/http/c.h"' | file tech-y/y_stages.h
 	lines '#include "tech-x/one/one.h"' '#include "tech-x/x.h"' |
 		file real-implementation/compose.c
+	file real-implementation/x_fixture.c <<<'#include "tech-x/one/one.h"'
 	lines '#include "simplest-implementation/q.sql.h"' '#include <libpq-fe.h>' |
 		file simplest-implementation/main.c
 	file simplest-implementation/q.sql <<<'select 1'
