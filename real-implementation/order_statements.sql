@@ -1,10 +1,10 @@
 -- What clients ask about the product's orders, by name; their forms stand in
--- tech-two-phase-payments/order_write.h and order_feed.h. A person's statement never finds another's
--- order. Orders are locked in the order of their keys, as the engine does it.
+-- tech-two-phase-payments/order_write.h and order_feed.h. A person's statement never finds
+-- another's order. Orders are locked in the order of their keys, as the engine does it.
 
 -- name: create
--- $3 contents: {"holdId": "<event>.<hold>"}. An order is confirmed while its hold lives, so $7 has no
--- part in it. What meets another order for its hold is left out.
+-- $3 contents: {"holdId": "<event>.<hold>"}. An order is confirmed while its hold lives, so $7 has
+-- no part in it. What meets another order for its hold is left out.
 WITH new AS MATERIALIZED (
 	SELECT DISTINCT ON (person, key) checkout_key_event(order_key) AS event_id,
 		checkout_key_order(order_key) AS order_id,
@@ -123,8 +123,8 @@ FROM done JOIN new USING (event_id, order_id);
 
 -- name: answers
 -- Behind what the writer wants: whether a ticket was scanned, whether the order costs nothing,
--- whether the hold lives (NULL: there is none of this person's), and the order that has it, which is
--- the only one there can be.
+-- whether the hold lives (NULL: there is none of this person's), and the order that has it, which
+-- is the only one there can be.
 SELECT a.ordinal, decode(k.fingerprint, 'hex'), k.status, k.body, o.status,
 	o.ending IS NOT NULL OR NOT coalesce(h.status = 'held'
 		AND h.expires_at > clock_timestamp(), false),
@@ -146,8 +146,8 @@ LEFT JOIN checkout_orders AS other ON other.hold_id = h.hold_id AND other.event_
 	AND other.status NOT IN ('expired', 'canceled') AND o.order_id IS NULL;
 
 -- name: expire
--- What was declined could be confirmed again until the hold is over. What was not even confirmed, or
--- is still being authorized then, is ended by the engine.
+-- What was declined could be confirmed again until the hold is over. What was not even confirmed,
+-- or is still being authorized then, is ended by the engine.
 UPDATE checkout_orders AS o SET ending = 'expire', key_at = clock_timestamp(), look_up = NULL,
 	stuck = false, attempts = 0, next_at = clock_timestamp()
 FROM unnest(ARRAY(

@@ -30,8 +30,8 @@ WITH new AS (
 SELECT new.ordinal, made.version, made.body, made.event FROM made JOIN new USING (order_id);
 
 -- name: confirm
--- $1 orders, $2 callers, $3 keys, $4 fingerprints, $5 operation, $6 the states in which it is legal,
--- $7 payment methods.
+-- $1 orders, $2 callers, $3 keys, $4 fingerprints, $5 operation, $6 the states in which it is
+-- legal, $7 payment methods.
 WITH new AS (
 	SELECT DISTINCT ON (order_id) *
 	FROM unnest($1::text[]::uuid[], $2::text[], $3::text[], $4::text[], $7::text[])

@@ -1,5 +1,5 @@
--- What the product adds to the checkout's orders (checkout.sql): answers to their clients, orders as
--- clients see them, what is told to others, and an order per hold that waits to be confirmed.
+-- What the product adds to the checkout's orders (checkout.sql): answers to their clients, orders
+-- as clients see them, what is told to others, and an order per hold that waits to be confirmed.
 
 -- name: schema
 

@@ -22,8 +22,8 @@ CREATE TABLE IF NOT EXISTS checkout_orders (
 	-- confirmed later has neither payment method nor attempt until then, and is due when its
 	-- hold is over.
 	status          text COLLATE "C" NOT NULL DEFAULT 'authorizing' CHECK (status IN (
-		'requires_confirmation', 'authorizing', 'requires_action', 'authorized', 'finalized',
-		'capturing', 'paid', 'declined', 'canceled', 'expired', 'refunded')),
+		'requires_confirmation', 'authorizing', 'requires_action', 'authorized',
+		'finalized', 'capturing', 'paid', 'declined', 'canceled', 'expired', 'refunded')),
 	version         bigint NOT NULL DEFAULT 1, -- Grows with each status.
 	created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
 	changed_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
