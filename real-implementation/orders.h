@@ -12,6 +12,21 @@
  * nextActionUrl?, cancelRequested?, createdAt, changedAt, expiresAt?}; it has tickets when it is
  * paid. Another's is 404 everywhere.
  *
+ * Problems, besides those that all requests have:
+ *
+ *	order-exists    409  the hold has an order already {orderId, orderStatus}; not one that is
+ *	                     canceled or expired
+ *	hold-over       410  the hold is over
+ *	order-status    409  the order's status does not allow it {orderStatus}
+ *	order-over      410  it is too late: the order or its hold is over, or being ended
+ *	                     {orderStatus}
+ *	ticket-scanned  409  a ticket of the order was used, so that it cannot be canceled
+ *	card-number     422  a card's number instead of the provider's token
+ *
+ * Who lets people in by its tickets has to lock the order meanwhile (SELECT … FOR SHARE), and to
+ * see whether it is paid and has no mark (`ending`): then a cancellation and a scan that come at
+ * once cannot both succeed.
+ *
  * DESIGN. An order is a row of the checkout (checkout_orders.h), whose engine does everything that
  * the provider and the seats have to do with; what clients do to it goes through order_write.h,
  *what they are told through order_feed.h, with the statements of this folder. The tables are made

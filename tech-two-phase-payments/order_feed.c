@@ -148,6 +148,7 @@ static bool name_set(struct stream_name *name, struct slice order, struct slice 
 /* Neither has a space in it at which the other could begin. */
 static struct slice name_key(const struct stream_name *name, struct stream_key *key)
 {
+	/* cppcheck-suppress ctuuninitvar ; only its address is used, the text is filled here */
 	int size = snprintf(key->text, sizeof key->text, "%s%s%s", name->order,
 		name->person[0] != '\0' ? " " : "", name->person);
 	assert(size > 0 && (size_t)size < sizeof key->text);
