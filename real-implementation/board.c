@@ -1,6 +1,7 @@
 /* See board.h. */
 #include "real-implementation/board.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static bool allocate(struct board *board);
@@ -127,6 +128,7 @@ void board_settle(struct board *board)
 
 static size_t ring_place(const struct board *board, size_t offset)
 {
+	assert(board->seat_count > 0); /* Something was proposed. */
 	return (board->proposal_first + offset) % board->seat_count;
 }
 

@@ -6,8 +6,10 @@
 SELECT e.event_id, e.waiting_room::text, coalesce(e.room_opened_by, ''), live.soon, live.holders
 FROM events AS e
 CROSS JOIN LATERAL (
-	SELECT coalesce(sum(cardinality(h.seat_ids)) FILTER (WHERE h.expires_at <= clock_timestamp()
-			+ (e.waiting_room ->> 'claimSeconds')::integer * interval '1 s'), 0)::bigint,
+	SELECT coalesce(sum(cardinality(h.seat_ids)) FILTER (WHERE h.expires_at <=
+			clock_timestamp()
+			+ (e.waiting_room ->> 'claimSeconds')::integer * interval '1 s'),
+			0)::bigint,
 		count(DISTINCT h.person)
 	FROM seat_holds AS h
 	WHERE h.event_id = e.event_id AND h.status = 'held' AND h.expires_at > clock_timestamp())
@@ -15,8 +17,8 @@ CROSS JOIN LATERAL (
 WHERE e.event_id = ANY ($1) AND e.status <> 'draft';
 
 -- name: wish
--- $1 event, $2 what is given of its settings, $3 whether the organiser opens the room. Remembers it,
--- and gives the whole.
+-- $1 event, $2 what is given of its settings, $3 whether the organiser opens the room. Remembers
+-- it, and gives the whole.
 UPDATE events SET waiting_room = waiting_room || $2::jsonb,
 	room_opened_by = CASE WHEN $3 THEN 'operator' END
 WHERE event_id = $1 AND status <> 'draft' RETURNING waiting_room::text;

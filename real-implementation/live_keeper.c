@@ -421,7 +421,8 @@ static void take_changes(struct live *live, const struct live_job *job)
 	size_t news = 0;
 	for (size_t i = 0; i < job->change_count; i++) {
 		const struct live_change *change = &job->changes[i];
-		if (!event || memcmp(event->id.bytes, change->event.bytes, sizeof change->event))
+		if (!event ||
+			memcmp(event->id.bytes, change->event.bytes, sizeof change->event) != 0)
 			event = live_find(live, change->event);
 		if (!event || !event->board)
 			continue;

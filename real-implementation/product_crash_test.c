@@ -52,8 +52,8 @@ static void import_hall_event(void)
 	assert_int_equal(0, product_run(&product, NULL, venue));
 	char path[] = "/tmp/onsale-crash-event-XXXXXX", *output;
 	int fd = mkstemp(path);
-	assert_true(fd >= 0 && write(fd, document, sizeof document - 1) ==
-			(ssize_t)sizeof document - 1);
+	assert_true(fd >= 0 &&
+		write(fd, document, sizeof document - 1) == (ssize_t)sizeof document - 1);
 	close(fd);
 	const char *const import[] = {"import", "event", path, NULL};
 	assert_int_equal(0, product_run(&product, &output, import));
@@ -97,8 +97,7 @@ static void start_crowd(size_t server, const char *seconds)
 		text("--base=http://127.0.0.1:%u", (unsigned)product.ports[server]),
 		text("--event=%s", event), text("--fans=%d", FANS), text("--seconds=%s", seconds),
 		"--think-time-min=0ms", "--think-time-max=300ms",
-		text("--journal=%s", journals[server]),
-		text("--seed=%zu", server + 1), NULL};
+		text("--journal=%s", journals[server]), text("--seed=%zu", server + 1), NULL};
 	assert_int_equal(STATUS_OK,
 		process_start(&crowds[server],
 			&(struct process_options){
@@ -127,8 +126,7 @@ static void *observe(void *context)
 		if (http_client_call(&client, "GET", path, NULL, NULL, &reply) == HTTP_CLIENT_OK &&
 			reply.status == 200) {
 			json_t *json = http_client_reply_json(&reply);
-			json_int_t active =
-				json_integer_value(json_object_get(json, "active"));
+			json_int_t active = json_integer_value(json_object_get(json, "active"));
 			if (active > atomic_load(&observer.most))
 				atomic_store(&observer.most, active);
 			atomic_fetch_add(&observer.looks, 1);
@@ -204,7 +202,9 @@ static int64_t database_number(struct postgres *pg, const char *sql, const char 
 	struct postgres_result result;
 	struct postgres_statement statement = {.name = "", .sql = sql, .effect = POSTGRES_READS};
 	/* Names are of statements; each question has one. */
-	statement.name = strstr(sql, "seat_holds") ? "hold" : strstr(sql, "'paid'") ? "paid" : "order";
+	statement.name = strstr(sql, "seat_holds") ? "hold"
+		: strstr(sql, "'paid'")            ? "paid"
+						   : "order";
 	enum status status = postgres_execute(
 		pg, &statement, POSTGRES_PARAMETERS(postgres_text(slice_of(item))), &result);
 	assert_int_equal(STATUS_OK, status);

@@ -13,7 +13,7 @@
 
 enum { TEXTS = 32, TEXT_SIZE = 4096, POLL_MS = 20 };
 
-#define WEBHOOK_SECRET "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
+static const char webhook_secret[] = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
 
 static const char key[] = "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
@@ -77,8 +77,8 @@ static void set_all(struct product_fixture *product, const char *const more[])
 		text("REDIS_URL=%s", product->redis.url),
 		text("STRIPE_BASE_URL=%s", product->simulator.url),
 		text("STRIPE_SECRET_KEY=%s", product->simulator.key),
-		"STRIPE_WEBHOOK_SECRET=" WEBHOOK_SECRET,
-		"ADMIN_TOKEN=" PRODUCT_ADMIN_TOKEN,
+		text("STRIPE_WEBHOOK_SECRET=%s", webhook_secret),
+		text("ADMIN_TOKEN=%s", PRODUCT_ADMIN_TOKEN),
 		text("PLACE_KEYS=%s", key),
 		text("SESSION_KEYS=%s", key),
 		text("TICKET_KEYS=%s", key),
@@ -181,7 +181,7 @@ void product_open(struct product_fixture *product, const char *const settings[])
 			(long)getpid(), i);
 		(void)unlink(product->logs[i]);
 	}
-	const char *const simulator[] = {"WEBHOOK_SECRET=" WEBHOOK_SECRET,
+	const char *const simulator[] = {text("WEBHOOK_SECRET=%s", webhook_secret),
 		text("WEBHOOK_URL=http://127.0.0.1:%u/webhooks/stripe",
 			(unsigned)product->ports[0]),
 		NULL};

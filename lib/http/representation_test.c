@@ -248,7 +248,7 @@ static void test_a_cell_has_the_newest_version(void **state)
 	assert_int_equal(0, pthread_create(&thread, NULL, put_numbers, &ended));
 	for (int i = 0; i < 300; i++) {
 		get("GET", "/cell", NULL, 200);
-		int number = atoi(reply.body);
+		int number = (int)strtol(reply.body, NULL, 10);
 		assert_true(number >= last);
 		last = number;
 	}
