@@ -118,10 +118,10 @@ int shop_start(void **state)
 					    .call_ms_max = DATABASE_MS},
 			&shop.seats, &fault) != STATUS_OK ||
 		!open_engine() || !(shop.judge = connect_to_cluster()) ||
-		postgres_run_script(shop.judge, sql_schema) != STATUS_OK)
+		postgres_run_script(shop.judge, orders_schema) != STATUS_OK)
 		return -1;
 	/* Where it is made in several steps by several programs, it must be there already. */
-	if (postgres_run_script(shop.judge, sql_schema) != STATUS_OK)
+	if (postgres_run_script(shop.judge, orders_schema) != STATUS_OK)
 		return -1;
 	for (size_t i = 0; i < SHOP_SERVERS; i++)
 		if (!open_server(&shop.servers[i]))
