@@ -126,6 +126,8 @@ static void draw_boxes(struct layout *layout, double side, const char *id, const
 
 void concert_hall_draw(struct layout *layout)
 {
+	layout->city = "Lyon";
+	layout->country = "FR";
 	layout_category(layout, "Parterre", "#e69f00");
 	layout_category(layout, "Mezzanine", "#009e73");
 	layout_category(layout, "First balcony", "#0072b2");

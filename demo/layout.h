@@ -64,6 +64,7 @@ struct layout_area {
 
 struct layout {
 	const char *name;
+	const char *city, *country; /* For programs that list venues; static texts. */
 	struct layout_point focal_point;
 	struct {
 		const char *name, *color;

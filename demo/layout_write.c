@@ -214,6 +214,10 @@ void layout_write(const struct layout *layout, struct buffer *buffer)
 	struct writer writer = {.layout = layout, .buffer = buffer};
 	measure(&writer);
 	write_text(buffer, "{\"name\":", layout->name);
+	if (layout->city) {
+		write_text(buffer, ",\n\"city\":", layout->city);
+		write_text(buffer, ",\"country\":", layout->country);
+	}
 	buffer_add_format(buffer,
 		",\n\"size\":{\"width\":%ld,\"height\":%ld},\n\"focalPoint\":", writer.size.x,
 		writer.size.y);

@@ -216,6 +216,8 @@ static void draw_with_rows(struct layout *layout, int row_count)
 void stadium_draw(struct layout *layout, uint32_t seat_count)
 {
 	assert(seat_count >= STADIUM_SEATS_MIN && seat_count <= STADIUM_SEATS_MAX);
+	layout->city = "Hamburg";
+	layout->country = "DE";
 	int row_count = 10;
 	do {
 		assert(row_count < ROWS_MAX);

@@ -80,6 +80,8 @@ static void draw_balcony(struct layout *layout)
 
 void theatre_draw(struct layout *layout)
 {
+	layout->city = "Dublin";
+	layout->country = "IE";
 	layout_category(layout, "Premium stalls", "#d55e00");
 	layout_category(layout, "Stalls", "#e69f00");
 	layout_category(layout, "Balcony", "#0072b2");
