@@ -2,7 +2,7 @@
 
 onsale_library(onsale_waiting_room_routes SOURCES
 	waiting_room_admin.c waiting_room_calls.c waiting_room_directory.c waiting_room_follow.c
-	waiting_room_followers.c waiting_room_gate.c waiting_room_join.c waiting_room_lane.c waiting_room_limiter.c
+	waiting_room_followers.c waiting_room_gate.c waiting_room_join.c waiting_room_lane.c
 	waiting_room_metrics.c waiting_room_pass_calls.c waiting_room_passes.c waiting_room_person.c
 	waiting_room_reply.c waiting_room_room_calls.c waiting_room_routes.c waiting_room_turn.c
 	LINK onsale_http onsale_ticketing m)
@@ -25,7 +25,7 @@ foreach(part routes routes_attack routes_shared routes_stream)
 endforeach()
 onsale_test(waiting_room_gate_test LABELS tech-waiting-room SECONDS 300
 	SOURCES waiting_room_gate_test.c LINK onsale_waiting_room_routes_fixture)
-foreach(part directory followers limiter)
+foreach(part directory followers)
 	onsale_test(waiting_room_${part}_test LABELS tech-waiting-room SECONDS 120
 		SOURCES waiting_room_${part}_test.c LINK onsale_waiting_room_routes onsale_testkit)
 endforeach()

@@ -21,13 +21,13 @@
 #pragma once
 
 #include "lib/batch/lane.h"
+#include "lib/http/limiter.h"
 #include "lib/http/stream.h"
 #include "lib/ticketing/place_token.h"
 #include "lib/ticketing/shuffle.h"
 #include "tech-waiting-room/waiting_room_directory.h"
 #include "tech-waiting-room/waiting_room_followers.h"
 #include "tech-waiting-room/waiting_room_gate.h"
-#include "tech-waiting-room/waiting_room_limiter.h"
 #include "tech-waiting-room/waiting_room_routes.h"
 
 enum {
@@ -191,7 +191,7 @@ struct waiting_room_routes {
 	struct front_lane *lanes;
 	size_t lane_count;
 	atomic_bool started;
-	struct join_limiter *limiter;
+	struct http_limiter *limiter;
 	struct lane *shuffler;
 	struct front_metrics metrics;
 };
@@ -239,9 +239,6 @@ bool front_read_settings(struct http_exchange *exchange, struct front_settings *
 /* Read the token in the path. False: it was replied. */
 bool front_path_token(
 	struct http_exchange *exchange, struct token_bytes *bytes, struct place_token *token);
-
-/* The Retry-After of a refusal. */
-void front_retry_after(struct http_exchange *exchange, int64_t ms);
 
 /* ---- What is known from memory ---- */
 

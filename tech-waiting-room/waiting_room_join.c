@@ -30,28 +30,17 @@ void front_join(struct http_exchange *exchange)
 		front_submit(request);
 }
 
-static struct slice client_address(
-	const struct waiting_room_routes *routes, const struct http_exchange *exchange)
-{
-	struct slice listed, last = {0};
-	const char *name = routes->options.address_from;
-	if (!name || !http_header(exchange, name, &listed))
-		return http_peer(exchange);
-	for (struct slice item; slice_split(&listed, ',', &item);)
-		last = slice_trim(item);
-	return last;
-}
-
 static bool is_limited(struct waiting_room_routes *routes, struct http_exchange *exchange)
 {
 	int64_t retry_ms;
-	if (join_limiter_take(routes->limiter, client_address(routes, exchange),
+	if (http_limiter_take(routes->limiter,
+		    http_client_address(exchange, routes->options.address_from),
 		    clock_monotonic_ns(clock_system()), &retry_ms))
 		return false;
 	metrics_counter_add(routes->metrics.joins_limited, 1);
 	http_reply_problem(exchange, &front_problem_limited,
 		"So many joins from one address are not taken at once.");
-	front_retry_after(exchange, retry_ms);
+	http_reply_retry_after(exchange, retry_ms);
 	return true;
 }
 

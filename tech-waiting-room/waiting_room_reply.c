@@ -216,14 +216,6 @@ void front_reply_failed(struct http_exchange *exchange, enum status status)
 			: "The waiting room does not answer; nothing was done.");
 }
 
-void front_retry_after(struct http_exchange *exchange, int64_t ms)
-{
-	char seconds[INTEGER_TEXT_SIZE + 1] = {0};
-	struct text text = {.to = seconds};
-	add_integer(&text, (ms + 999) / 1000);
-	http_reply_header(exchange, "Retry-After", seconds);
-}
-
 void front_refuse(struct front_request *request, const char *why)
 {
 	if (!request->exchange) {

@@ -46,7 +46,7 @@ enum status waiting_room_routes_open(const struct waiting_room_routes_options *o
 	routes->lane_count = routes->options.lane_count;
 	routes->lanes = calloc(routes->lane_count, sizeof *routes->lanes);
 	routes->limiter =
-		join_limiter_new(routes->options.joins_per_second, routes->options.joins_burst);
+		http_limiter_new(routes->options.joins_per_second, routes->options.joins_burst);
 	if (!routes->lanes || !routes->limiter) {
 		waiting_room_routes_close(routes);
 		return STATUS_UNAVAILABLE;
@@ -136,7 +136,7 @@ void waiting_room_routes_close(struct waiting_room_routes *routes)
 	lane_close(routes->shuffler);
 	for (size_t i = 0; routes->lanes && i < routes->lane_count; i++)
 		front_lane_close(&routes->lanes[i]);
-	join_limiter_free(routes->limiter);
+	http_limiter_free(routes->limiter);
 	free(routes->lanes);
 	free(routes);
 }

@@ -1,8 +1,10 @@
-/* See waiting_room_limiter.h. */
-#include "tech-waiting-room/waiting_room_limiter.h"
+/* See limiter.h. */
+#include "lib/http/limiter.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/id.h"
@@ -11,17 +13,17 @@ enum { ROWS = 2, SLOTS = 1 << 14, NS_PER_MS = 1000000 };
 
 static_assert((SLOTS & (SLOTS - 1)) == 0, "a slot is chosen by masking");
 
-struct join_limiter {
+struct http_limiter {
 	int64_t interval_ns; /* Between two, in the long run. */
 	int64_t ahead_ns;    /* How far ahead of now a bucket's time may be for one more to pass. */
 	uint64_t keys[ROWS];
 	_Atomic int64_t full_ns[ROWS][SLOTS]; /* When each bucket is full again. */
 };
 
-struct join_limiter *join_limiter_new(double per_second, int64_t burst)
+struct http_limiter *http_limiter_new(double per_second, int64_t burst)
 {
 	assert(per_second > 0 && burst >= 1);
-	struct join_limiter *limiter = calloc(1, sizeof *limiter);
+	struct http_limiter *limiter = calloc(1, sizeof *limiter);
 	if (!limiter)
 		return NULL;
 	limiter->interval_ns = (int64_t)(1e9 / per_second);
@@ -30,7 +32,7 @@ struct join_limiter *join_limiter_new(double per_second, int64_t burst)
 	return limiter;
 }
 
-void join_limiter_free(struct join_limiter *limiter)
+void http_limiter_free(struct http_limiter *limiter)
 {
 	free(limiter);
 }
@@ -56,8 +58,8 @@ static void take_from(_Atomic int64_t *full_ns, int64_t now_ns, int64_t interval
 		full_ns, &full, next, memory_order_relaxed, memory_order_relaxed));
 }
 
-bool join_limiter_take(
-	struct join_limiter *limiter, struct slice address, int64_t now_ns, int64_t *retry_ms)
+bool http_limiter_take(
+	struct http_limiter *limiter, struct slice address, int64_t now_ns, int64_t *retry_ms)
 {
 	_Atomic int64_t *buckets[ROWS];
 	int64_t wait_ns = INT64_MAX;
@@ -74,4 +76,21 @@ bool join_limiter_take(
 	for (size_t i = 0; i < ROWS; i++)
 		take_from(buckets[i], now_ns, limiter->interval_ns);
 	return true;
+}
+
+struct slice http_client_address(const struct http_exchange *exchange, const char *header)
+{
+	struct slice listed, last = {0};
+	if (!header || !http_header(exchange, header, &listed))
+		return http_peer(exchange);
+	for (struct slice item; slice_split(&listed, ',', &item);)
+		last = slice_trim(item);
+	return last;
+}
+
+void http_reply_retry_after(struct http_exchange *exchange, int64_t ms)
+{
+	char seconds[24];
+	(void)snprintf(seconds, sizeof seconds, "%" PRId64, (ms + 999) / 1000);
+	http_reply_header(exchange, "Retry-After", seconds);
 }

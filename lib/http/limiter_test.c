@@ -4,7 +4,7 @@
 
 #include <cmocka.h>
 
-#include "tech-waiting-room/waiting_room_limiter.h"
+#include "lib/http/limiter.h"
 
 static const int64_t second_ns = 1000000000;
 
@@ -13,23 +13,23 @@ static struct slice address(uint32_t *number)
 	return (struct slice){.data = (const char *)number, .size = sizeof *number};
 }
 
-static int take(struct join_limiter *limiter, uint32_t number, int times, int64_t now_ns)
+static int take(struct http_limiter *limiter, uint32_t number, int times, int64_t now_ns)
 {
 	int taken = 0;
 	int64_t retry_ms;
 	for (int i = 0; i < times; i++)
-		taken += join_limiter_take(limiter, address(&number), now_ns, &retry_ms);
+		taken += http_limiter_take(limiter, address(&number), now_ns, &retry_ms);
 	return taken;
 }
 
 static void a_burst_and_then_the_rate(void **state)
 {
 	(void)state;
-	struct join_limiter *limiter = join_limiter_new(10, 5);
+	struct http_limiter *limiter = http_limiter_new(10, 5);
 	int64_t now_ns = 7 * second_ns, retry_ms = 0;
 	uint32_t number = 1;
 	assert_int_equal(5, take(limiter, 1, 100, now_ns));
-	assert_false(join_limiter_take(limiter, address(&number), now_ns, &retry_ms));
+	assert_false(http_limiter_take(limiter, address(&number), now_ns, &retry_ms));
 	assert_in_range(retry_ms, 99, 101);
 	assert_int_equal(0, take(limiter, 1, 100, now_ns + second_ns / 10 - 1));
 	assert_int_equal(1, take(limiter, 1, 100, now_ns + second_ns / 10));
@@ -37,19 +37,19 @@ static void a_burst_and_then_the_rate(void **state)
 	assert_int_equal(1, take(limiter, 1, 100, now_ns + 2 * second_ns / 10));
 	/* Whoever has been away has a burst again, and no more. */
 	assert_int_equal(5, take(limiter, 1, 100, now_ns + 60 * second_ns));
-	join_limiter_free(limiter);
+	http_limiter_free(limiter);
 }
 
 static void the_long_run_is_the_rate(void **state)
 {
 	enum { SECONDS = 100, STEPS_PER_SECOND = 1000 };
 	(void)state;
-	struct join_limiter *limiter = join_limiter_new(7.5, 3);
+	struct http_limiter *limiter = http_limiter_new(7.5, 3);
 	int taken = 0;
 	for (int i = 0; i <= SECONDS * STEPS_PER_SECOND; i++)
 		taken += take(limiter, 1, 2, second_ns + i * (second_ns / STEPS_PER_SECOND));
 	assert_in_range(taken, 3 + SECONDS * 15 / 2 - 1, 3 + SECONDS * 15 / 2);
-	join_limiter_free(limiter);
+	http_limiter_free(limiter);
 }
 
 /* A thousand addresses that flood empty their own buckets, and hardly anybody else's. */
@@ -57,15 +57,15 @@ static void the_innocent_pass(void **state)
 {
 	enum { FLOODING = 1000, INNOCENT = 20000 };
 	(void)state;
-	struct join_limiter *limiter = join_limiter_new(0.001, 2);
+	struct http_limiter *limiter = http_limiter_new(0.001, 2);
 	for (uint32_t i = 0; i < FLOODING; i++)
 		take(limiter, i, 10, second_ns);
 	int passed = 0;
 	/* Each looks, takes one, and so does not fill the table for the next. */
 	for (uint32_t i = 0; i < INNOCENT; i++) {
-		struct join_limiter *fresh = i % 1000 == 0 ? join_limiter_new(0.001, 2) : NULL;
+		struct http_limiter *fresh = i % 1000 == 0 ? http_limiter_new(0.001, 2) : NULL;
 		if (fresh) {
-			join_limiter_free(limiter);
+			http_limiter_free(limiter);
 			limiter = fresh;
 			for (uint32_t j = 0; j < FLOODING; j++)
 				take(limiter, j, 10, second_ns);
@@ -76,28 +76,28 @@ static void the_innocent_pass(void **state)
 	 * innocents.
 	 */
 	assert_true(passed > INNOCENT * 97 / 100);
-	join_limiter_free(limiter);
+	http_limiter_free(limiter);
 }
 
-/* A million joins from one address within ten minutes: the burst and the rate pass, each refusal
+/* A million requests from one address within ten minutes: the burst and the rate pass, each refusal
  * says when to come again, and who does so is let in; somebody else never waits. */
 static void a_million_from_one_address(void **state)
 {
-	enum { JOINS = 1000000, SECONDS = 600, PER_SECOND = 50, BURST = 200, OTHERS = 100 };
-	const int64_t step_ns = SECONDS * second_ns / JOINS;
+	enum { REQUESTS = 1000000, SECONDS = 600, PER_SECOND = 50, BURST = 200, OTHERS = 100 };
+	const int64_t step_ns = SECONDS * second_ns / REQUESTS;
 	(void)state;
-	struct join_limiter *limiter = join_limiter_new(PER_SECOND, BURST);
+	struct http_limiter *limiter = http_limiter_new(PER_SECOND, BURST);
 	uint32_t number = 1;
 	int taken = 0, others = 0;
 	int64_t retry_ms, longest_ms = 0, now_ns = second_ns;
-	for (int i = 0; i < JOINS; i++, now_ns += step_ns) {
-		if (join_limiter_take(limiter, address(&number), now_ns, &retry_ms)) {
+	for (int i = 0; i < REQUESTS; i++, now_ns += step_ns) {
+		if (http_limiter_take(limiter, address(&number), now_ns, &retry_ms)) {
 			taken++;
 		} else {
 			assert_true(retry_ms >= 1);
 			longest_ms = retry_ms > longest_ms ? retry_ms : longest_ms;
 		}
-		if (i % (JOINS / OTHERS) == 0)
+		if (i % (REQUESTS / OTHERS) == 0)
 			others += take(limiter, 1000000 + (uint32_t)i, 1, now_ns);
 	}
 	assert_in_range(taken, BURST + SECONDS * PER_SECOND - 1, BURST + SECONDS * PER_SECOND);
@@ -106,21 +106,21 @@ static void a_million_from_one_address(void **state)
 	assert_int_equal(1, take(limiter, 1, 1, now_ns + longest_ms * 1000000));
 	/* Two buckets of each are of the 16,384 twice. */
 	assert_true(others >= OTHERS - 2);
-	join_limiter_free(limiter);
+	http_limiter_free(limiter);
 }
 
 static void addresses_of_any_length(void **state)
 {
 	(void)state;
-	struct join_limiter *limiter = join_limiter_new(1, 1);
+	struct http_limiter *limiter = http_limiter_new(1, 1);
 	int64_t retry_ms;
-	assert_true(join_limiter_take(limiter, (struct slice){0}, second_ns, &retry_ms));
-	assert_false(join_limiter_take(limiter, (struct slice){0}, second_ns, &retry_ms));
-	assert_true(join_limiter_take(limiter, slice_of("2001:db8::1"), second_ns, &retry_ms));
-	assert_true(join_limiter_take(limiter, slice_of("2001:db8::2"), second_ns, &retry_ms));
-	assert_false(join_limiter_take(limiter, slice_of("2001:db8::1"), second_ns, &retry_ms));
-	join_limiter_free(limiter);
-	join_limiter_free(NULL);
+	assert_true(http_limiter_take(limiter, (struct slice){0}, second_ns, &retry_ms));
+	assert_false(http_limiter_take(limiter, (struct slice){0}, second_ns, &retry_ms));
+	assert_true(http_limiter_take(limiter, slice_of("2001:db8::1"), second_ns, &retry_ms));
+	assert_true(http_limiter_take(limiter, slice_of("2001:db8::2"), second_ns, &retry_ms));
+	assert_false(http_limiter_take(limiter, slice_of("2001:db8::1"), second_ns, &retry_ms));
+	http_limiter_free(limiter);
+	http_limiter_free(NULL);
 }
 
 int main(void)
