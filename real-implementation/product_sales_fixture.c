@@ -1,5 +1,4 @@
-/* See product_sales_fixture.h. Each test has a database made from a template, which is quicker than
- * the whole schema again. */
+/* See product_sales_fixture.h. */
 #include "real-implementation/product_sales_fixture.h"
 
 #include <setjmp.h>
@@ -12,12 +11,11 @@
 #include "real-implementation/migrate.h"
 #include "real-implementation/product_sales_fixture.sql.h"
 
-enum { URL_SIZE = 256, SQL_SIZE = 4096, TEXTS = 64, CALL_MS_MAX = 60000, DATABASES_MAX = 100 };
+enum { SQL_SIZE = 4096, TEXTS = 64, STATEMENTS_MAX = 512, CALL_MS_MAX = 60000 };
 
 struct postgres_fixture sales_cluster;
 struct postgres *sales_database;
-static char url[URL_SIZE];
-static struct postgres *maker; /* Connected to another database than those that are made. */
+static struct postgres *asker;
 
 static struct postgres *connect_to(const char *where)
 {
@@ -35,23 +33,6 @@ static void run(struct postgres *pg, const char *sql)
 		fail_msg("%s\n%s", postgres_error(pg)->message, sql);
 }
 
-/* CREATE DATABASE must be alone in its call. */
-static void run_one(struct postgres *pg, const char *name, const char *sql)
-{
-	const struct postgres_statement statement = {.name = name, .sql = sql};
-	if (postgres_execute(pg, &statement, POSTGRES_NO_PARAMETERS, NULL) != STATUS_OK)
-		fail_msg("%s\n%s", postgres_error(pg)->message, sql);
-}
-
-/* The cluster's URL with another database. */
-static void name_database(const char *name)
-{
-	const char *slash = strrchr(sales_cluster.url, '/');
-	assert_non_null(slash);
-	(void)snprintf(url, sizeof url, "%.*s/%s", (int)(slash - sales_cluster.url),
-		sales_cluster.url, name);
-}
-
 int sales_fixture_start(void **state)
 {
 	struct migrate_report report;
@@ -59,56 +40,35 @@ int sales_fixture_start(void **state)
 	(void)state;
 	if (postgres_fixture_start(&sales_cluster, "sales") != STATUS_OK)
 		return -1;
-	maker = connect_to(sales_cluster.url);
-	run_one(maker, "make_template", "CREATE DATABASE sales");
-	name_database("sales");
-	if (migrate(url, CALL_MS_MAX, &report, &fault) != STATUS_OK)
+	if (migrate(sales_cluster.url, CALL_MS_MAX, &report, &fault) != STATUS_OK)
 		fail_msg("%s: %s", fault.where, fault.what);
-	struct postgres *pg = connect_to(url);
-	run(pg, fixture_event);
-	run(pg, fixture_functions);
-	run(pg, fixture_sales);
-	postgres_close(pg);
+	sales_database = connect_to(sales_cluster.url);
+	asker = connect_to(sales_cluster.url);
+	run(sales_database, fixture_functions);
 	return 0;
 }
 
 int sales_fixture_stop(void **state)
 {
 	(void)state;
-	postgres_close(maker);
+	postgres_close(sales_database);
+	postgres_close(asker);
 	postgres_fixture_stop(&sales_cluster);
 	return 0;
 }
 
+/* In one transaction, so that it costs one commit. */
 int sales_fixture_begin(void **state)
 {
-	/* A statement's texts live as long as its connection. */
-	static struct {
-		char name[32], sql[128];
-	} made[DATABASES_MAX];
-	static size_t count;
+	struct postgres *pg = sales_database;
 	(void)state;
-	assert_true(count < DATABASES_MAX);
-	char *name = made[count].name, *sql = made[count++].sql;
-	(void)snprintf(name, sizeof made[0].name, "sales_%zu", count);
-	(void)snprintf(sql, sizeof made[0].sql, "CREATE DATABASE sales_%zu TEMPLATE sales", count);
-	run_one(maker, name, sql);
-	name_database(name);
-	sales_database = connect_to(url);
+	postgres_rollback(pg); /* What a test that failed has left. */
+	assert_int_equal(STATUS_OK, postgres_begin(pg, POSTGRES_READ_COMMITTED));
+	run(pg, fixture_empty);
+	run(pg, fixture_event);
+	run(pg, fixture_sales);
+	assert_int_equal(STATUS_OK, postgres_commit(pg));
 	return 0;
-}
-
-int sales_fixture_end(void **state)
-{
-	(void)state;
-	postgres_close(sales_database);
-	sales_database = NULL;
-	return 0;
-}
-
-const char *sales_url(void)
-{
-	return url;
 }
 
 void sales_fixture_under_way(void)
@@ -126,15 +86,26 @@ void sales_do(const char *sql, ...)
 	run(sales_database, text);
 }
 
-/* On a connection of its own, which has no statement of that name yet. */
+/* By a connection of its own, which sees what is committed. Statements are kept as long as it. */
 static void ask(const char *sql, struct postgres_result *rows)
 {
-	struct postgres *pg = connect_to(url);
-	const struct postgres_statement statement = {.name = "ask", .sql = sql};
-	if (postgres_execute(pg, &statement, POSTGRES_NO_PARAMETERS, rows) != STATUS_OK)
-		fail_msg("%s\n%s", postgres_error(pg)->message, sql);
+	static struct {
+		char name[16], *sql;
+	} known[STATEMENTS_MAX];
+	static size_t count;
+	size_t i = 0;
+	while (i < count && strcmp(known[i].sql, sql) != 0)
+		i++;
+	if (i == count) {
+		assert_true(count < STATEMENTS_MAX);
+		(void)snprintf(known[i].name, sizeof known[i].name, "ask_%zu", i);
+		known[i].sql = strdup(sql);
+		count++;
+	}
+	const struct postgres_statement statement = {.name = known[i].name, .sql = known[i].sql};
+	if (postgres_execute(asker, &statement, POSTGRES_NO_PARAMETERS, rows) != STATUS_OK)
+		fail_msg("%s\n%s", postgres_error(asker)->message, sql);
 	assert_int_equal(1, rows->row_count);
-	postgres_close(pg);
 }
 
 int64_t sales_number(const char *sql, ...)

@@ -11,15 +11,11 @@
 extern struct postgres_fixture sales_cluster;
 extern struct postgres *sales_database; /* The test's own connection. */
 
-/* Start the cluster, for a whole program; and a database of its own, at sales_url, for each test:
- * with the event, the settled sales (1 to 10) and nothing under way. */
+/* For a whole program: the cluster with the schema. And before each test: the event, the settled
+ * sales (1 to 10), and nothing under way or else. */
 int sales_fixture_start(void **state);
-int sales_fixture_begin(void **state);
-int sales_fixture_end(void **state);
 int sales_fixture_stop(void **state);
-
-/* Of the test's database. */
-const char *sales_url(void);
+int sales_fixture_begin(void **state);
 
 /* Sales 11 to 15, which are under way. */
 void sales_fixture_under_way(void);

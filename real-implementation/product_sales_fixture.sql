@@ -1,6 +1,17 @@
 -- One event with sales in every state that a sale can come to, for tests of what reads them. The
 -- numbers of holds and orders are the sales'.
 
+-- name: empty
+DELETE FROM ticket_scans;
+DELETE FROM idempotency_keys;
+DELETE FROM seat_tickets;
+DELETE FROM checkout_orders;
+DELETE FROM seat_holds;
+DELETE FROM seats;
+DELETE FROM seat_events;
+DELETE FROM events;
+DELETE FROM venues;
+
 -- name: event
 INSERT INTO venues (venue_id, name, city, country, plan, seat_count, section_count, sections,
 	categories, made_from)

@@ -66,12 +66,14 @@ int door_open(void **state)
 {
 	struct fault fault;
 	sales_fixture_begin(state);
-	door.proxy = fault_proxy_open(sales_url());
+	door.proxy = fault_proxy_open(sales_cluster.url);
 	assert_non_null(door.proxy);
 	for (size_t i = 0; i < DOOR_WORKERS; i++) {
 		connections[i] =
 			postgres_open(&(struct postgres_options){.url = fault_proxy_url(door.proxy),
 				.application_name = "door",
+				.fail_fast = true,
+				.attempt_ms_max = CALL_MS_MAX,
 				.call_ms_max = CALL_MS_MAX});
 		assert_non_null(connections[i]);
 	}
@@ -102,7 +104,8 @@ int door_close(void **state)
 	for (size_t i = 0; i < DOOR_WORKERS; i++)
 		postgres_close(connections[i]);
 	fault_proxy_close(door.proxy);
-	return sales_fixture_end(state);
+	(void)state;
+	return 0;
 }
 
 /* ---- Asking ---- */
