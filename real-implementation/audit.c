@@ -81,7 +81,7 @@ static enum status fill_in(
 	const struct audit_options *options, struct audit_report *report, struct fault *fault);
 static enum status connect_to(
 	const struct audit_options *options, struct postgres **pg, struct fault *fault);
-static enum status settle(struct postgres *pg, int64_t settle_ms);
+static enum status settle(struct postgres *pg, int64_t settle_ms, struct audit_report *report);
 static enum status read_ledger(struct postgres *pg, const struct audit_options *options,
 	struct audit_report *report, int64_t *ledger_ms, struct fault *fault);
 static enum status look_at_snapshot(struct postgres *pg, const struct audit_options *options,
@@ -118,7 +118,7 @@ static enum status fill_in(
 	if (status != STATUS_OK)
 		return status;
 	arena_init(&arena, ARENA_SIZE_MAX);
-	status = settle(pg, options->settle_ms);
+	status = settle(pg, options->settle_ms, report);
 	if (status == STATUS_OK && options->ledger_url)
 		status = read_ledger(pg, options, report, &ledger_ms, fault);
 	if (status == STATUS_OK)
@@ -181,13 +181,12 @@ static enum status count_in_flight(struct postgres *pg, struct audit_report *rep
 }
 
 /* Wait until nothing is in flight, or the time is over: what is left then is found by the look. */
-static enum status settle(struct postgres *pg, int64_t settle_ms)
+static enum status settle(struct postgres *pg, int64_t settle_ms, struct audit_report *report)
 {
-	static struct audit_report unused;
 	int64_t end_ms = clock_monotonic_ms(clock_system()) + settle_ms, total = 0;
 	for (;;) {
 		enum status status =
-			settle_ms > 0 ? count_in_flight(pg, &unused, &total) : STATUS_OK;
+			settle_ms > 0 ? count_in_flight(pg, report, &total) : STATUS_OK;
 		if (status != STATUS_OK || total == 0 ||
 			clock_monotonic_ms(clock_system()) >= end_ms)
 			return status;

@@ -1,7 +1,7 @@
--- What the auditor asks, by name: see audit.h. Each check gives one row for each thing that is wrong:
--- its id, and how it is wrong. The checks divide the house between them, so that one fault is found
--- by one of them: seats are compared with holds and sales, sales with tickets, orders with sales, and
--- money with tickets.
+-- What the auditor asks, by name: see audit.h. Each check gives one row for each thing that is
+-- wrong: its id, and how it is wrong. The checks divide the house between them, so that one fault
+-- is found by one of them: seats are compared with holds and sales, sales with tickets, orders with
+-- sales, and money with tickets.
 --
 -- All of them look at one moment, that of the transaction's snapshot; so what is written by one
 -- statement, seats, tickets and order for instance, agrees at any time, also while people buy.
@@ -139,7 +139,8 @@ GROUP BY event_id, hold_id HAVING count(*) > 1;
 
 -- name: audit_paid_is_ticketed
 -- Who has paid, or is about to, has bought; who has bought has paid or is about to; and what was
--- given back was taken back. With the check of sales and tickets: captured and ticketed are the same.
+-- given back was taken back. With the check of sales and tickets: captured and ticketed are the
+-- same.
 SELECT checkout_key(coalesce(o.event_id, h.event_id), coalesce(o.order_id, h.order_id)),
 	concat_ws(' ', 'order', coalesce(o.status, 'unknown') || ',', 'sale',
 		coalesce(h.status, 'none'))
@@ -158,7 +159,8 @@ SELECT checkout_key(event_id, order_id),
 	concat_ws(' ', status, 'total', total, 'captured', captured, 'refunded', refunded)
 FROM checkout_orders
 WHERE captured <> CASE WHEN status IN ('paid', 'refunded') THEN total ELSE 0 END
-	OR refunded <> CASE status WHEN 'refunded' THEN captured WHEN 'paid' THEN refunded ELSE 0 END
+	OR refunded <> CASE status WHEN 'refunded' THEN captured
+		WHEN 'paid' THEN refunded ELSE 0 END
 	OR refunded > captured OR refunded < 0;
 
 -- name: audit_captured_total
@@ -239,8 +241,8 @@ SELECT sequence, kind, "paymentIntent", amount, upper(currency), key,
 	CASE WHEN key ~ pattern THEN checkout_key_event(key) END,
 	CASE WHEN key ~ pattern THEN checkout_key_order(key) END
 FROM (SELECT *, metadata ->> 'order_id' AS key,
-		'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-			AS pattern
+		'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.'
+			|| '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' AS pattern
 	FROM json_to_recordset($1::json -> 'items') AS l (sequence bigint, kind text, metadata json,
 		"paymentIntent" text, amount bigint, currency text)) AS item;
 
@@ -312,7 +314,8 @@ FROM checkout_orders o WHERE o.status IN ('paid', 'refunded')
 GROUP BY upper(o.currency) ORDER BY upper(o.currency);
 
 -- name: audit_in_flight
--- Orders that go on by themselves, by status. Who waits for a person until the hold is over does not.
+-- Orders that go on by themselves, by status. What waits for a person until the hold is over does
+-- not.
 SELECT status, count(*) FROM checkout_orders
 WHERE NOT stuck AND (next_at IS NOT NULL OR lease_token IS NOT NULL OR revoke_due)
 	AND (ending IS NOT NULL OR status NOT IN ('requires_confirmation', 'requires_action')

@@ -71,7 +71,8 @@ CREATE FUNCTION plant_order(n integer, state text) RETURNS void LANGUAGE sql AS 
 	SELECT event_id, sale_order(n), hold_id, version, person, '', seat_ids, total, 'EUR',
 		expires_at, state, 1,
 		CASE WHEN state NOT IN ('authorizing', 'expired') THEN 'pi_' || n END,
-		CASE WHEN state NOT IN ('authorizing', 'expired') THEN now() + interval '6 days' END,
+		CASE WHEN state NOT IN ('authorizing', 'expired')
+			THEN now() + interval '6 days' END,
 		CASE WHEN state IN ('paid', 'refunded') THEN total ELSE 0 END,
 		CASE WHEN state = 'refunded' THEN total ELSE 0 END,
 		CASE WHEN state IN ('authorizing', 'requires_action', 'authorized', 'finalized',

@@ -323,7 +323,7 @@ static void test_one_address_cannot_be_everybody(void **state)
 	ask("POST", "/sessions", from, "{}", 201);
 	ask("POST", "/sessions", from, "{}", 429);
 	want_problem("too-many-requests");
-	assert_true(atoi(http_client_reply_header(&reply, "Retry-After")) > 0);
+	assert_true(strtol(http_client_reply_header(&reply, "Retry-After"), NULL, 10) > 0);
 	ask("POST", "/sessions", "X-Forwarded-For: 10.0.0.1, 10.0.0.2\r\n", "{}", 201);
 	/* The socket's own address is another one, too. */
 	ask("POST", "/sessions", NULL, "{}", 201);
