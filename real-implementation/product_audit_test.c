@@ -71,7 +71,7 @@ static void test_what_is_under_way_is_no_violation(void **state)
 	const struct audit_report *report = look();
 	if (report->violations > 0)
 		fail_with(report);
-	assert_int_equal(4, report->in_flight_count); /* Not who has to prove who they are. */
+	assert_int_equal(4, report->in_flight_count); /* Not what waits for a person. */
 	assert_string_equal("authorized", report->in_flight[0].status);
 	assert_int_equal(1, report->in_flight[0].count);
 	/* Nor is a hold that is over and was not swept, whose seats are free for the next. */
@@ -79,7 +79,7 @@ static void test_what_is_under_way_is_no_violation(void **state)
 		 "WHERE hold_id = sale_hold(8); "
 		 "UPDATE seats SET reserved_until = now() - interval '1 s' "
 		 "WHERE hold_id = sale_hold(8)");
-	sales_do("SELECT plant_hold(16, 'gina', '{Stalls-3}', 'held')");
+	sales_do("SELECT plant_hold(17, 'gina', '{Stalls-3}', 'held')");
 	report = look();
 	if (report->violations > 0)
 		fail_with(report);

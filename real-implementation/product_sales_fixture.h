@@ -17,7 +17,7 @@ int sales_fixture_start(void **state);
 int sales_fixture_stop(void **state);
 int sales_fixture_begin(void **state);
 
-/* Sales 11 to 15, which are under way. */
+/* Sales 11 to 16, which are under way. */
 void sales_fixture_under_way(void);
 
 /* Run SQL that must succeed. */

@@ -70,13 +70,15 @@ CREATE FUNCTION plant_order(n integer, state text) RETURNS void LANGUAGE sql AS 
 		intent_id, capture_before, captured, refunded, next_at, created_at, changed_at)
 	SELECT event_id, sale_order(n), hold_id, version, person, '', seat_ids, total, 'EUR',
 		expires_at, state, 1,
-		CASE WHEN state NOT IN ('authorizing', 'expired') THEN 'pi_' || n END,
-		CASE WHEN state NOT IN ('authorizing', 'expired')
+		CASE WHEN state NOT IN ('requires_confirmation', 'authorizing', 'expired')
+			THEN 'pi_' || n END,
+		CASE WHEN state NOT IN ('requires_confirmation', 'authorizing', 'expired')
 			THEN now() + interval '6 days' END,
 		CASE WHEN state IN ('paid', 'refunded') THEN total ELSE 0 END,
 		CASE WHEN state = 'refunded' THEN total ELSE 0 END,
 		CASE WHEN state IN ('authorizing', 'requires_action', 'authorized', 'finalized',
-			'capturing') THEN now() + interval '1 min' END,
+			'capturing') THEN now() + interval '1 min'
+			WHEN state = 'requires_confirmation' THEN expires_at END,
 		now() - interval '1 min', now() - interval '1 min'
 	FROM seat_holds WHERE event_id = sale_event() AND hold_id = sale_hold(n) $$;
 
@@ -103,3 +105,4 @@ SELECT plant(12, 'frank', '{Stalls-11}', 'authorized', 'held');
 SELECT plant(13, 'frank', '{Stalls-12}', 'finalized', 'sold');
 SELECT plant(14, 'frank', '{Stalls-13}', 'capturing', 'sold');
 SELECT plant(15, 'frank', '{Stalls-14}', 'requires_action', 'held');
+SELECT plant(16, 'frank', '{Stalls-15}', 'requires_confirmation', 'held');
