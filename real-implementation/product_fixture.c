@@ -82,6 +82,7 @@ static void set_all(struct product_fixture *product, const char *const more[])
 		text("PLACE_KEYS=%s", key),
 		text("SESSION_KEYS=%s", key),
 		text("TICKET_KEYS=%s", key),
+		text("LEDGER_TOKEN=%s", SIMULATOR_ADMIN_TOKEN),
 		"RETURN_URL=http://127.0.0.1/",
 		"ACCESS_LOG=false",
 		"REQUEST_TIMEOUT=60s",

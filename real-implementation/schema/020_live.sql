@@ -6,7 +6,7 @@
 -- Who reads must not miss a commit. Transactions do not commit in the order in which they took
 -- numbers, so "everything after the last number I saw" would lose what was slower. Instead each row
 -- has its transaction's id, and readers take, in order of (xid, change_id),
---	WHERE event_id = … AND (xid, change_id) > (…) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+--	WHERE (xid, change_id) > (…) AND xid < pg_snapshot_xmin(pg_current_snapshot())
 -- that is, only from transactions before all that are still running.
 --
 -- Rows older than ten minutes are of no use: who was away for longer starts again from the seats.
@@ -23,8 +23,8 @@ CREATE TABLE seat_changes (
 	at             timestamptz NOT NULL DEFAULT clock_timestamp(),
 	PRIMARY KEY (event_id, xid, change_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
--- For forgetting: DELETE FROM seat_changes WHERE at < now() - interval '10 minutes'.
-CREATE INDEX seat_changes_by_age ON seat_changes USING brin (at) WITH (pages_per_range = 16);
+-- What is read, whatever the event, and forgotten: the oldest first.
+CREATE INDEX seat_changes_in_order ON seat_changes (xid, change_id);
 
 -- Each change of a seat's status makes its version grow, so a row whose version is the same has not
 -- changed; the pairs are found by a hash of what is at most a batch.
