@@ -34,7 +34,7 @@ enum {
 	BROWSE_QUERY_SIZE_MAX = 200, /* Bytes of q. */
 	BROWSE_WORDS_MAX = 16,       /* Of q, after it has been cut into words. */
 	BROWSE_CORRECTIONS_MAX = 4,  /* Words that nobody knows; with more, nothing is found. */
-	BROWSE_WALK_EVENTS = 1000,
+	BROWSE_WALK_EVENTS = 2000,
 };
 
 /* The context of these routes. */

@@ -20,7 +20,8 @@ SELECT search_nearest($1);
 WITH walked AS MATERIALIZED (
 	SELECT event_id, starts_at, search FROM events
 	WHERE status <> 'draft' AND (starts_at, event_id) > ($5, $6)
-		AND starts_at >= coalesce($3::timestamptz, now()) AND starts_at < coalesce($4::timestamptz, 'infinity')
+		AND starts_at >= coalesce($3::timestamptz, now())
+		AND starts_at < coalesce($4::timestamptz, 'infinity')
 	ORDER BY starts_at, event_id LIMIT $8
 ), page AS MATERIALIZED (
 	SELECT event_id FROM walked WHERE $1::text IS NULL OR search @@ $1::text::tsquery LIMIT $7
@@ -34,7 +35,8 @@ WITH walked AS MATERIALIZED (
 	SELECT event_id, starts_at, search FROM events
 	WHERE status <> 'draft' AND city_key = search_city_key($2)
 		AND (starts_at, event_id) > ($5, $6)
-		AND starts_at >= coalesce($3::timestamptz, now()) AND starts_at < coalesce($4::timestamptz, 'infinity')
+		AND starts_at >= coalesce($3::timestamptz, now())
+		AND starts_at < coalesce($4::timestamptz, 'infinity')
 	ORDER BY starts_at, event_id LIMIT $8
 ), page AS MATERIALIZED (
 	SELECT event_id FROM walked WHERE $1::text IS NULL OR search @@ $1::text::tsquery LIMIT $7

@@ -102,7 +102,8 @@ static void lists_are_filtered(void **state)
 
 static void pages_cover_the_list_once(void **state)
 {
-	char query[256], next[128], names[512] = "";
+	char query[256], next[128];
+	bool seen_before[7];
 	(void)state;
 	fixture_add_venue();
 	/* Several of one moment, so that the moment alone does not say where a page ended. */
@@ -113,14 +114,16 @@ static void pages_cover_the_list_once(void **state)
 	}
 	for (int searched = 0; searched < 2; searched++) {
 		size_t seen = 0;
-		next[0] = names[0] = '\0';
+		next[0] = '\0';
+		memset(seen_before, 0, sizeof seen_before);
 		do {
 			snprintf(query, sizeof query, "?limit=2%s%s%s", next[0] ? "&cursor=" : "",
 				next, searched ? "&q=concert" : "");
 			size_t count = list(query);
 			for (size_t i = 0; i < count; i++, seen++) {
-				assert_null(strstr(names, name_of(i)));
-				strcat(names, name_of(i));
+				bool *before = &seen_before[name_of(i)[strlen("Concert ")] - '0'];
+				assert_false(*before);
+				*before = true;
 			}
 			const json_t *more = json_object_get(fixture.json, "next");
 			snprintf(next, sizeof next, "%s", more ? json_string_value(more) : "");

@@ -18,7 +18,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNIN
 SELECT made_from, json_strip_nulls(json_build_object('venueId', venue_id, 'name', name,
 	'city', city, 'country', country, 'seats', seat_count, 'sections', section_count,
 	'categories', (SELECT json_agg(category ->> 'name' ORDER BY ordinal)
-		FROM jsonb_array_elements(categories) WITH ORDINALITY AS c (category, ordinal))))::text
+		FROM jsonb_array_elements(categories) WITH ORDINALITY
+			AS c (category, ordinal))))::text
 FROM venues WHERE venue_id = $1;
 
 -- name: catalog_venue_find

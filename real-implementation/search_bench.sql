@@ -3,7 +3,8 @@
 -- name: venues
 INSERT INTO venues (venue_id, name, city, country, plan, seat_count, section_count, sections,
 	categories, made_from)
-SELECT md5('venue' || n)::uuid, 'Hall ' || n, ($1::text[])[1 + n % cardinality($1::text[])], 'FR', '{}', 100, 1,
+SELECT md5('venue' || n)::uuid, 'Hall ' || n, ($1::text[])[1 + n % cardinality($1::text[])], 'FR',
+	'{}', 100, 1,
 	'[{"name": "A", "seats": 100}]', '[{"name": "A", "seats": 100}]', ''
 FROM generate_series(0, $2::bigint - 1) AS n;
 

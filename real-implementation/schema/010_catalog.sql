@@ -14,11 +14,11 @@ CREATE TABLE venues (
 	name          text NOT NULL,
 	city          text NOT NULL,
 	country       text CHECK (country ~ '^[A-Z]{2}$'), -- ISO 3166-1 alpha-2.
-	plan          text NOT NULL,  -- The document as it came, for drawing and for stocking events.
+	plan          text NOT NULL,  -- The document as it came, to draw and to stock events by.
 	seat_count    integer NOT NULL CHECK (seat_count > 0),
 	section_count integer NOT NULL CHECK (section_count > 0),
 	sections      jsonb NOT NULL, -- [{name, seats}], in the plan's order.
-	categories    jsonb NOT NULL, -- [{name, color?, seats}], likewise; only those that have seats.
+	categories    jsonb NOT NULL, -- [{name, color?, seats}], likewise; those that have seats.
 	made_from     bytea NOT NULL, -- SHA-256 of the request: who repeats it gets the same venue.
 	created_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 );
@@ -26,8 +26,8 @@ CREATE INDEX venues_by_name ON venues (name);
 
 -- The words of a text, as both sides of a search see them: in one Unicode form, without accents, in
 -- small letters; whatever is neither letter nor digit separates. No stemming and no stop words,
--- since "The Who" and "It" are names. The database's own locale may be C, which knows the letters of
--- ASCII only; so the collation is named.
+-- since "The Who" and "It" are names. The database's own locale may be C, which knows only the
+-- letters of ASCII; so the collation is named.
 CREATE FUNCTION search_words_of(words text) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE AS $$
 	SELECT coalesce(array_agg(left(word, 64) ORDER BY ordinal), '{}')
 	FROM regexp_split_to_table(
@@ -148,7 +148,8 @@ CREATE FUNCTION event_status(e events) RETURNS text LANGUAGE sql STABLE PARALLEL
 		ELSE 'upcoming' END $$;
 
 -- An event as lists show it.
-CREATE FUNCTION event_summary(e events, v venues) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+CREATE FUNCTION event_summary(e events, v venues) RETURNS json
+	LANGUAGE sql STABLE PARALLEL SAFE AS $$
 	SELECT json_build_object('eventId', e.event_id, 'name', e.name, 'performers', e.performers,
 		'venue', json_strip_nulls(json_build_object('venueId', v.venue_id, 'name', v.name,
 			'city', v.city, 'country', v.country)),
@@ -157,10 +158,12 @@ CREATE FUNCTION event_summary(e events, v venues) RETURNS json LANGUAGE sql STAB
 		'priceTo', e.price_to) $$;
 
 -- An event as the API tells it, to the last detail that is everybody's.
-CREATE FUNCTION event_detail(e events, v venues) RETURNS json LANGUAGE sql STABLE PARALLEL SAFE AS $$
+CREATE FUNCTION event_detail(e events, v venues) RETURNS json
+	LANGUAGE sql STABLE PARALLEL SAFE AS $$
 	SELECT json_build_object('eventId', e.event_id, 'name', e.name, 'performers', e.performers,
 		'description', e.description, 'venue', json_strip_nulls(json_build_object(
-			'venueId', v.venue_id, 'name', v.name, 'city', v.city, 'country', v.country)),
+			'venueId', v.venue_id, 'name', v.name, 'city', v.city,
+			'country', v.country)),
 		'startsAt', rfc3339(e.starts_at), 'onSaleAt', rfc3339(e.on_sale_at),
 		'status', event_status(e), 'currency', e.currency, 'priceFrom', e.price_from,
 		'priceTo', e.price_to, 'prices', e.prices,
