@@ -161,8 +161,8 @@ static void settings_of_the_url_win(void **state)
 
 /* --- Silence --- */
 
-/* Run a harmless script until it succeeds: on a busy machine a hasty call may be late by itself, and
- * the next one comes only after a pause of ten times as long. */
+/* Run a harmless script until it succeeds: on a busy machine a hasty call may be late by itself,
+ * and the next one comes only after a pause of ten times as long. */
 static void run_soon(struct postgres *hasty, const char *sql)
 {
 	enum status status;
