@@ -341,8 +341,11 @@ static void print_progress(void)
 
 static void print_summary(void)
 {
+	char seed[24];
 	json_t *json = standing("summary");
-	json_object_set_new(json, "seed", json_integer((json_int_t)fans.seed));
+	/* As text: it may be more than JSON's readers take for a whole number. */
+	(void)snprintf(seed, sizeof seed, "%llu", (unsigned long long)fans.seed);
+	json_object_set_new(json, "seed", json_string(seed));
 	json_object_set_new(json, "times", times_json());
 	pthread_mutex_lock(&fans.lock);
 	if (fans.first_failure[0] != '\0')

@@ -49,6 +49,9 @@
 #   serve          exec the server; this is all it does, no other function can be called
 #   prepare        optional: once the services run, before the server starts; the schema, say
 #   load_demo      optional: once the server is ready. It finds its own data on a second start.
+#   attend         optional: exec a program that runs beside the server once it is ready, and is
+#                  ended after it. Nobody waits for its end, and it may have any; like `serve` it
+#                  can call no other function.
 
 set -euo pipefail
 subproject_umask=$(umask)
@@ -362,6 +365,10 @@ subproject_run()
 	! declare -F prepare >/dev/null || step prepare
 	start_server
 	! declare -F load_demo >/dev/null || step load_demo
+	if declare -F attend >/dev/null; then
+		launch attend
+		companion_pids+=("$launched")
+	fi
 	print_ready
 
 	local status=0

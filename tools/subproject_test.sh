@@ -50,6 +50,8 @@ make_tree()
 		first_curl='curl "$BASE/first"'
 		prepare() { echo "prepare $STORE_URL" >>"$root/calls"; ${PREPARE:-true}; }
 		load_demo() { echo "load $BASE" >>"$root/calls"; }
+		attend() { PORT=$ATTEND_PORT exec perl "$root/server.pl"; }
+		[[ -n ${ATTEND_PORT-} ]] || unset -f attend
 		serve() { exec ${SERVER:-perl "$root/server.pl"}; }
 		subproject_run "$@"
 	RUN
@@ -191,6 +193,21 @@ test_fresh()
 	runner=
 }
 
+# What runs beside the server ends with it, and may end before.
+test_attend()
+{
+	ATTEND_PORT=$(perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0);
+		bind($s, sockaddr_in(0, INADDR_LOOPBACK)); print((sockaddr_in(getsockname($s)))[0])')
+	export ATTEND_PORT
+	PORT=0 start_ready
+	base=http://127.0.0.1:$ATTEND_PORT
+	until_true answers || fail 'nobody attends'
+	kill -TERM "$runner"
+	expect_end 143
+	silent || fail 'who attended has outlived it'
+	unset ATTEND_PORT
+}
+
 test_faults()
 {
 	SERVER=false PORT=0 start
@@ -252,6 +269,7 @@ test_life INT 130
 test_secrets
 test_given
 test_fresh
+test_attend
 test_faults
 test_companion
 echo 'subproject_test: it starts, says so, and leaves nothing behind'
