@@ -29,10 +29,10 @@ static void reply_file(
 }
 
 /* A handler for each file, which is what a route names. */
-#define PAGE(name, type)                                                                       \
-	static void reply_##name(struct http_exchange *exchange)                               \
-	{                                                                                      \
-		reply_file(exchange, type, page_##name, page_##name##_size);                   \
+#define PAGE(name, type) \
+	static void reply_##name(struct http_exchange *exchange) \
+	{ \
+		reply_file(exchange, type, page_##name, page_##name##_size); \
 	}
 
 PAGE(index_html, "text/html; charset=utf-8")

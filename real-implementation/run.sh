@@ -23,6 +23,32 @@ fans_default=50
 fans_max=1000
 export FANS=${FANS-$fans_default}
 
+usage()
+{
+	subproject_usage
+	cat <<-USAGE
+
+		--fans N        simulated fans who queue and buy, at most $fans_max;
+		                $fans_default unless given (or FANS), 0: none
+	USAGE
+}
+
+rest=()
+while (($# > 0)); do
+	case $1 in
+	--fans) FANS=${2?--fans needs a number} && shift ;;
+	--fans=*) FANS=${1#*=} ;;
+	--help | -h)
+		usage
+		exit 0
+		;;
+	*) rest+=("$1") ;;
+	esac
+	shift
+done
+if [[ ! $FANS =~ ^[0-9]{1,4}$ ]] || ((10#$FANS > fans_max)); then
+	die "--fans must be a number from 0 to $fans_max"
+fi
 # shellcheck disable=SC2154 # subproject.sh sets them.
 onsale=$build/real-implementation/onsale
 
@@ -53,27 +79,4 @@ attend()
 	exec "$root/real-implementation/demo.sh" "$FANS" >>"$run_folder/demo.log" 2>&1
 }
 
-usage()
-{
-	subproject_usage
-	cat <<-USAGE
-
-		--fans N        simulated fans who queue and buy: $fans_default unless given (or FANS),
-		                at most $fans_max; 0: none
-	USAGE
-}
-
-rest=()
-while (($# > 0)); do
-	case $1 in
-	--fans) FANS=${2?--fans needs a number} && shift ;;
-	--fans=*) FANS=${1#*=} ;;
-	--help | -h) usage && exit 0 ;;
-	*) rest+=("$1") ;;
-	esac
-	shift
-done
-if [[ ! $FANS =~ ^[0-9]{1,4}$ ]] || ((10#$FANS > fans_max)); then
-	die "--fans must be a number from 0 to $fans_max"
-fi
 subproject_run "${rest[@]}"

@@ -11,8 +11,8 @@ declare -A groups=(
 		libmicrohttpd-dev libjansson-dev libpq-dev libhiredis-dev
 		libsodium-dev libcurl4-openssl-dev libssl-dev libcmocka-dev libqrencode-dev
 		zlib1g-dev'
-	[test]='clang-format-14 shellcheck python3-prometheus-client yq openssl chromium
-		python3-websocket
+	[test]='clang-format-14 shellcheck python3-prometheus-client yq openssl
+		chromium python3-websocket
 		librsvg2-bin zbar-tools'
 	[postgres]='postgresql postgresql-client'
 	[orders]='postgresql postgresql-client'

@@ -196,8 +196,9 @@ test_fresh()
 # What runs beside the server ends with it, and may end before.
 test_attend()
 {
-	ATTEND_PORT=$(perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0);
-		bind($s, sockaddr_in(0, INADDR_LOOPBACK)); print((sockaddr_in(getsockname($s)))[0])')
+	ATTEND_PORT=$(perl -MSocket -e 'socket(my $free, PF_INET, SOCK_STREAM, 0);
+		bind($free, sockaddr_in(0, INADDR_LOOPBACK));
+		print((sockaddr_in(getsockname($free)))[0])')
 	export ATTEND_PORT
 	PORT=0 start_ready
 	base=http://127.0.0.1:$ATTEND_PORT

@@ -78,7 +78,15 @@ export function until(ms) {
 		: `${minutes}:${two(seconds % 60)}`;
 }
 
-export function roughly(seconds) {
+// A range of seconds, in words.
+export function between(low, high) {
+	if (high < 10)
+		return "A few seconds.";
+	const from = roughly(low), to = roughly(high);
+	return from === to ? `About ${to}.` : `About ${from} to ${to}.`;
+}
+
+function roughly(seconds) {
 	if (seconds < 90)
 		return plural(seconds, "second");
 	return seconds < 5400 ? plural(Math.round(seconds / 60), "minute")

@@ -256,7 +256,13 @@ class OrderView {
 		}
 	}
 
+	// Money that was paid is not given back by a slip of the hand.
 	async cancel() {
+		if (this.order.status === "paid" && !this.sure) {
+			this.sure = true;
+			setText(this.quit, "Really? Press again, and these tickets are void");
+			return;
+		}
 		this.quit.disabled = true;
 		try {
 			const order = await ask("POST", `/orders/${this.orderId}/cancel`,

@@ -2,7 +2,7 @@
 //
 // One message tells everybody how far the room has come ("position"); how many are ahead of *me* is
 // a subtraction. Messages may come late or twice, so within an epoch `serving` only grows.
-import { count, make, now, notice, plural, roughly, say, setText, until } from "/dom.js";
+import { between, count, make, now, notice, plural, say, setText, until } from "/dom.js";
 import { ask, follow, newKey, recall, remember, session } from "/api.js";
 
 const active = ["lobby", "waiting", "admitted"];
@@ -212,7 +212,7 @@ export class Queue {
 			this.bar.value = this.first > 0 ? 1 - this.before() / this.first : 0;
 			setText(this.eta, `Place ${count(this.place)}. ${room.state === "paused"
 				? "The queue is paused." : !range ? "How long it takes is not known yet."
-					: `About ${roughly(range.low)} to ${roughly(range.high)}.`}`);
+					: between(range.low, range.high)}`);
 		}
 		this.join.hidden = this.isIn() || room.state === "draining";
 		this.quit.hidden = !this.isIn();

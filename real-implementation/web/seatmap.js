@@ -15,6 +15,16 @@ function scheme(node) {
 		surface: color("--surface") };
 }
 
+// Black or white, whichever is read better on a color (#rrggbb): by its luminance as WCAG 2 defines
+// it, where both contrasts are equal at 0.179.
+function ink(color) {
+	const linear = (at) => {
+		const part = parseInt((color || "#5b3df5").slice(at, at + 2), 16) / 255;
+		return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+	};
+	return 0.2126 * linear(1) + 0.7152 * linear(3) + 0.0722 * linear(5) > 0.179 ? "#000" : "#fff";
+}
+
 export class SeatMap {
 	// `toggle(at)` is called when somebody chooses a seat.
 	constructor(seats, toggle) {
@@ -200,13 +210,15 @@ export class SeatMap {
 		context.font = `600 ${Math.round(radius * 0.9)}px system-ui, sans-serif`;
 		context.textAlign = "center";
 		context.textBaseline = "middle";
-		context.fillStyle = "#fff";
+		const inks = this.seats.map.categories.map((category) => ink(category.color));
 		for (let at = 0; at < this.seats.size; at++)
 			if (this.seats.status[at] === AVAILABLE && this.inSight(at, 0) &&
-				!this.chosen.has(at))
+				!this.chosen.has(at)) {
+				context.fillStyle = inks[this.seats.category[at]];
 				context.fillText(this.seats.numbers[at],
 					this.seats.x[at] * this.scale + this.left,
 					this.seats.y[at] * this.scale + this.top);
+			}
 	}
 
 	// Those chosen, those of one's own, and where the keyboard is; large enough at any scale.

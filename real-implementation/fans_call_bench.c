@@ -1,11 +1,11 @@
-/* See fans.h: requests, and what is written down of their answers. */
+/* See fans_bench.h: requests, and what is written down of their answers. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "lib/base/clock.h"
-#include "real-implementation/fans.h"
+#include "real-implementation/fans_bench.h"
 
 enum {
 	ATTEMPT_MS_MAX = 15000,
@@ -29,8 +29,8 @@ int64_t fans_now_ms(void)
 void fan_sleep(struct fan *fan, int64_t ms)
 {
 	int64_t until_ms = fans_now_ms() + ms;
-	for (int64_t now_ms; (now_ms = fans_now_ms()) < until_ms &&
-		now_ms < atomic_load(&fan->fans->hard_ms);) {
+	for (int64_t now_ms;
+		(now_ms = fans_now_ms()) < until_ms && now_ms < atomic_load(&fan->fans->hard_ms);) {
 		int64_t left_ms = until_ms - now_ms < SLICE_MS ? until_ms - now_ms : SLICE_MS;
 		const struct timespec pause = {.tv_nsec = left_ms * NS_PER_MS};
 		(void)nanosleep(&pause, NULL);
@@ -89,8 +89,7 @@ static int64_t pause_ms(struct fan *fan, int attempt)
 	return asked_ms + random_between(&fan->random, BACKOFF_MS_MIN / 2, most_ms);
 }
 
-static void write_headers(
-	const struct fan *fan, const char *key, char headers[], size_t size)
+static void write_headers(const struct fan *fan, const char *key, char headers[], size_t size)
 {
 	int at = 0;
 	headers[0] = '\0';
@@ -119,8 +118,8 @@ int fan_ask(struct fan *fan, enum fans_step step, const char *method, const char
 	for (int attempt = 0; fans_now_ms() < atomic_load(&fan->fans->hard_ms); attempt++) {
 		forget_answer(fan);
 		int64_t before_ns = clock_monotonic_ns(clock_system());
-		enum http_client_outcome came = http_client_call(
-			&fan->client, method, path, headers, body, &fan->reply);
+		enum http_client_outcome came =
+			http_client_call(&fan->client, method, path, headers, body, &fan->reply);
 		if (is_answer(fan, came)) {
 			fans_time(fan->fans, step, clock_monotonic_ns(clock_system()) - before_ns);
 			fan->status = fan->reply.status;

@@ -1,6 +1,6 @@
-/* onsale-fans: see fans.h. Here is what they have in common: the event, its sale's beginning, a line
- * of progress each second, and the summary. */
-#include "real-implementation/fans.h"
+/* onsale-fans: see fans_bench.h. Here is what they have in common: the event, its sale's beginning,
+ * a line of progress each second, and the summary. */
+#include "real-implementation/fans_bench.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,8 @@ enum {
 	STACK_SIZE = 256 * 1024,
 	SECOND_MS = 1000,
 	TICK_MS = 100,
-	GRACE_MS = 15000,  /* For who has confirmed a payment and waits for its end. */
-	SIGNAL_MS = 1500,  /* Likewise, when somebody wants us to end. */
+	GRACE_MS = 15000,    /* For who has confirmed a payment and waits for its end. */
+	SIGNAL_MS = 1500,    /* Likewise, when somebody wants us to end. */
 	ATTENTION_MS = 5000, /* Of the watcher's own requests. */
 	EVENTS_READ = 200,
 	PORT_MAX = 65535,
@@ -83,7 +83,8 @@ static const struct config_setting table[] = {
 	{.flag = "journal",
 		.kind = CONFIG_TEXT,
 		.value = &settings.journal,
-		.help = "append each fact that the server acknowledged to this file, a JSON line each"},
+		.help = "append each fact that the server acknowledged to this file, a JSON line "
+			"each"},
 };
 
 static struct fans fans;
@@ -136,7 +137,8 @@ static bool is_nearer(json_t *one, json_t *other)
 	if (!other)
 		return true;
 	bool is_upcoming = strcmp(status, "upcoming") == 0;
-	bool other_is = strcmp(json_string_value(json_object_get(other, "status")), "upcoming") == 0;
+	bool other_is =
+		strcmp(json_string_value(json_object_get(other, "status")), "upcoming") == 0;
 	int order = strcmp(at, json_string_value(json_object_get(other, "onSaleAt")));
 	return is_upcoming != other_is ? is_upcoming : is_upcoming ? order < 0 : order > 0;
 }
@@ -152,9 +154,8 @@ static bool choose_event(void)
 	}
 	(void)snprintf(path, sizeof path, "/events?limit=%d", EVENTS_READ);
 	json_t *page = read_json(path);
-	json_array_foreach(json_object_get(page, "items"), i, event)
-		if (is_nearer(event, nearest))
-			nearest = event;
+	json_array_foreach(json_object_get(page, "items"), i, event) if (is_nearer(event, nearest))
+		nearest = event;
 	const char *id = json_string_value(json_object_get(nearest, "eventId"));
 	(void)snprintf(fans.event, sizeof fans.event, "%s", id ? id : "");
 	json_decref(page);
@@ -167,7 +168,8 @@ static size_t read_names(json_t *list, char *names[])
 {
 	json_t *item;
 	size_t i, count = 0;
-	json_array_foreach(list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		const char *name = json_string_value(json_object_get(item, "name"));
 		if (name && count < FANS_NAMES_MAX && (names[count] = strdup(name)))
 			count++;

@@ -127,16 +127,16 @@ struct fan {
 /* The thread of a fan: one person after the other, or one. */
 void *fan_run(void *fan);
 
-/* ---- Asking (fans_call.c) ---- */
+/* ---- Asking (fans_call_bench.c) ---- */
 
 int64_t fans_now_ms(void);
 
 /* Sleep, but not beyond fans->hard_ms. */
 void fan_sleep(struct fan *fan, int64_t ms);
 
-/* Ask, and again with the same key as long as there is no answer to work with. `key` NULL: a request
- * that may be repeated without. `body` NULL: none. Returns the status, 0: the time was over first.
- * The answer is in fan->json. */
+/* Ask, and again with the same key as long as there is no answer to work with. `key` NULL: a
+ * request that may be repeated without. `body` NULL: none. Returns the status, 0: the time was over
+ * first. The answer is in fan->json. */
 int fan_ask(struct fan *fan, enum fans_step step, const char *method, const char *path,
 	const char *key, const char *body);
 

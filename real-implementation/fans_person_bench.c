@@ -1,9 +1,9 @@
-/* See fans.h: what one person does. */
+/* See fans_bench.h: what one person does. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "real-implementation/fans.h"
+#include "real-implementation/fans_bench.h"
 
 enum {
 	OK = 200,
@@ -104,7 +104,8 @@ static bool has_pass(struct fan *fan)
 	const char *state = fan_text(fan, "state"), *place = fan_text(fan, "placeToken");
 	if (place[0] != '\0')
 		keep(fan->place, sizeof fan->place, place);
-	keep(fan->pass, sizeof fan->pass, strcmp(state, "admitted") == 0 ? fan_text(fan, "pass") : "");
+	keep(fan->pass, sizeof fan->pass,
+		strcmp(state, "admitted") == 0 ? fan_text(fan, "pass") : "");
 	return fan->pass[0] != '\0';
 }
 
