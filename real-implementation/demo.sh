@@ -58,8 +58,8 @@ import_event()
 set_sale()
 {
 	local event=$1 state room starts=
-	room='{"openAtHoldsPerSecond": 4, "openAtLaneDepth": 100, "ratePerSecond": 2,
-		"activeMax": 12, "claimSeconds": 60, "heartbeatSeconds": 30, "sessionSeconds": 600}'
+	room='{"openAtHoldsPerSecond": 4, "openAtLaneDepth": 100, "ratePerSecond": 1,
+		"activeMax": 8, "claimSeconds": 60, "heartbeatSeconds": 30, "sessionSeconds": 600}'
 	state=$(admin "$BASE/admin/events/$event")
 	if jq -e '.sale == "on_sale" and .seats.held + .seats.sold > 0 and .seats.available > 0' \
 		<<<"$state" >/dev/null; then

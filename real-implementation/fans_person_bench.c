@@ -466,6 +466,7 @@ static enum fans_outcome live(struct fan *fan)
 	enter(fan, FANS_EARLY);
 	while (!atomic_load(&fan->fans->on_sale) && !is_over(fan))
 		fan_sleep(fan, EARLY_MS);
+	enter(fan, FANS_CHOOSING);
 	think(fan);
 	if (!get_seats(fan, &outcome))
 		return outcome;
