@@ -7,6 +7,7 @@
 
 #include "lib/http/fields.h"
 #include "lib/http/server_metrics.h"
+#include "tech-two-phase-payments/simulator/bank.h"
 #include "tech-two-phase-payments/simulator/render.h"
 
 enum {
@@ -43,6 +44,11 @@ const struct http_route simulator_routes[] = {
 	{HTTP_GET, "/v1/charges/{id}", HTTP_ON_LOOP, retrieve, 0},
 	{HTTP_POST, "/simulator/payment_intents/{id}/authentication", HTTP_ON_LOOP, authenticate,
 		ADMIN_BODY_MAX},
+	{HTTP_GET, "/simulator/payment_intents/{id}/authentication", HTTP_ON_LOOP, bank_reply_page,
+		0},
+	{HTTP_GET, "/simulator/bank.css", HTTP_ON_LOOP, bank_reply_style, 0},
+	{HTTP_GET, "/simulator/bank.js", HTTP_ON_LOOP, bank_reply_script, 0},
+	{HTTP_GET, "/simulator/bank.svg", HTTP_ON_LOOP, bank_reply_icon, 0},
 	{HTTP_GET, "/simulator/ledger", HTTP_ON_LOOP, ledger, 0},
 	{HTTP_POST, "/simulator/faults", HTTP_ON_LOOP, fault_add, ADMIN_BODY_MAX},
 	{HTTP_GET, "/simulator/faults", HTTP_ON_LOOP, fault_list, 0},
