@@ -8,7 +8,8 @@
  * What the server has acknowledged is written down (the journal), a line for each fact, when the
  * answer has come and before anything else is asked; so whoever reads it after a crash, ours or the
  * server's, knows what must be there. A request without an answer is repeated with the same
- * Idempotency-Key; when that ends without one, it is written down as `unknown`. */
+ * Idempotency-Key; when that ends without one although it was sent, it is written down as
+ * `unknown`. */
 #pragma once
 
 #include <jansson.h>
@@ -118,6 +119,7 @@ struct fan {
 	struct http_client_reply reply;
 	json_t *json; /* The last answer's body; NULL: it had none. */
 	int status;   /* The last answer's; 0: none came. */
+	bool sent;    /* Whether the last request has left, in any attempt. */
 	enum fans_state state;
 	char person[ID_TEXT_SIZE], token[FANS_TOKEN_SIZE];
 	char place[FANS_TOKEN_SIZE], pass[FANS_TOKEN_SIZE];

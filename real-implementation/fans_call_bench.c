@@ -115,11 +115,13 @@ int fan_ask(struct fan *fan, enum fans_step step, const char *method, const char
 	char headers[2 * FANS_TOKEN_SIZE + 256];
 	write_headers(fan, key, headers, sizeof headers);
 	fan->client.timeout_ms = ATTEMPT_MS_MAX;
+	fan->sent = false;
 	for (int attempt = 0; fans_now_ms() < atomic_load(&fan->fans->hard_ms); attempt++) {
 		forget_answer(fan);
 		int64_t before_ns = clock_monotonic_ns(clock_system());
 		enum http_client_outcome came =
 			http_client_call(&fan->client, method, path, headers, body, &fan->reply);
+		fan->sent = fan->sent || came != HTTP_CLIENT_UNREACHABLE;
 		if (is_answer(fan, came)) {
 			fans_time(fan->fans, step, clock_monotonic_ns(clock_system()) - before_ns);
 			fan->status = fan->reply.status;

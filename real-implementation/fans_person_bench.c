@@ -91,6 +91,8 @@ static enum fans_outcome failed(struct fan *fan, const char *where)
 static enum fans_outcome unanswered(
 	struct fan *fan, const char *what, const char *key, const char *path)
 {
+	if (!fan->sent)
+		return FANS_CUT_OFF;
 	atomic_fetch_add(&fan->fans->facts.unknown, 1);
 	fan_note(fan, "unknown",
 		json_pack("{s:s, s:s, s:s}", "request", what, "key", key, "path", path));
