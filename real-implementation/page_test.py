@@ -195,6 +195,7 @@ def queue(event, one, other):
     shot(one, "turn-wide")
     other.click("#join")
     other.wait(says("#queue", "You are next"), 30)
+    check("0 ahead" in other.run("document.title"), "the title does not tell the place")
     shot(other, "queue-narrow")
     other.call("Page.reload")
     other.wait(says("#queue", "You are next"), 30, "a place outlives a reload")
@@ -203,10 +204,24 @@ def queue(event, one, other):
     one.click("#release")
     one.wait_for("#join")
     other.wait_for("#best", 30)
+    check("Your turn" in other.run("document.title"), "the title does not tell whose turn it is")
     other.click("#best")
     other.wait_for("#held")
     ask("PUT", f"{BASE}/events/{event}/waiting-room", {"state": "closed"})
     one.wait_for("#best", 30)
+
+
+def come_back(event, browser):
+    """What happened while the page was out of sight is there when it is seen again."""
+    open_event(browser, event)
+    held = counts(browser)[1]
+    hide = ("Object.defineProperty(document, 'hidden', {{configurable: true, value: {}}});"
+            "document.dispatchEvent(new Event('visibilitychange'))")
+    browser.run(hide.format("true"))
+    token = ask("POST", f"{BASE}/sessions", {}, token=None)["token"]
+    ask("POST", f"{BASE}/events/{event}/holds", {"best": {"quantity": 3}}, token=token)
+    browser.run(hide.format("false"))
+    browser.wait(f"document.querySelector('#count-held').textContent === '{held + 3}'")
 
 
 def begin_of_sale(event, browser):
@@ -247,6 +262,7 @@ def run(browsers):
     scan(wide)
     prove(narrow, wide)
     queue(winterreise, wide, narrow)
+    come_back(goldberg, wide)
     begin_of_sale(upcoming, narrow)
     schemes(wide, goldberg)
 

@@ -96,10 +96,11 @@ export function session() {
 
 // Follow a stream of Server-Sent Events. A lost connection is mended by the browser, which says
 // where it was; what the browser gives up is begun again here, and then `reset` is called, since
-// something may have been missed. The function that this returns ends it.
-export function follow(path, { on, reset = () => {}, connected = () => {} }) {
+// something may have been missed. With `whenSeen` it rests while the page is out of sight: a browser
+// has six connections to a server for all of its tabs. The function that this returns ends it.
+export function follow(path, { on, reset = () => {}, connected = () => {}, whenSeen = false }) {
 	const secondMs = 1000;
-	let source = null, timer = 0, failures = 0, ended = false;
+	let source = null, timer = 0, failures = 0, ended = false, resting = false;
 	const begin = () => {
 		source = new EventSource(path);
 		source.onopen = () => {
@@ -124,9 +125,23 @@ export function follow(path, { on, reset = () => {}, connected = () => {} }) {
 					take(JSON.parse(event.data));
 			});
 	};
+	const look = () => {
+		if (document.hidden === resting)
+			return;
+		resting = document.hidden;
+		clearTimeout(timer);
+		source.close();
+		if (resting)
+			return;
+		begin();
+		reset();
+	};
 	begin();
+	if (whenSeen)
+		document.addEventListener("visibilitychange", look);
 	return () => {
 		ended = true;
+		document.removeEventListener("visibilitychange", look);
 		clearTimeout(timer);
 		source.close();
 	};

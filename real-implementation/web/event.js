@@ -12,7 +12,8 @@ export function showEvent(main, eventId) {
 	const view = new EventView(main, eventId);
 	view.open().catch((problem) => {
 		if (!view.over)
-			notice(problem.message, { name: "Try again", run: () => dispatchEvent(new Event("hashchange")) });
+			notice(problem.message, { name: "Try again",
+				run: () => dispatchEvent(new Event("hashchange")) });
 	});
 	return () => view.end();
 }
@@ -36,7 +37,6 @@ class EventView {
 			return;
 		this.event = event;
 		this.sale = event.status;
-		document.title = `${event.name} – Onsale`;
 		this.queue = new Queue(event, () => this.refresh());
 		this.seats = new Seats(event);
 		this.build();
@@ -68,6 +68,7 @@ class EventView {
 				},
 				sale: (told) => this.takeSale(told),
 			},
+			whenSeen: true,
 			reset: () => this.seats.status && this.seats.readStatuses().catch(() => {}),
 			connected: (is) => {
 				this.offline.hidden = is;
@@ -231,7 +232,8 @@ class EventView {
 		this.refreshWait(left);
 		this.refreshHold();
 		this.queue.show(this.room);
-		this.passLine.hidden = this.giveUp.hidden = !this.queue.hasPass();
+		document.title = `${queued ? this.queue.word() : ""}${this.event.name} – Onsale`;
+		this.passLine.hidden = this.giveUp.hidden = !queued || !this.queue.hasPass();
 		setText(this.passLine, `It is your turn. ${this.queue.passLeft()}`);
 		if (this.map)
 			this.map.enabled = this.canChoose();

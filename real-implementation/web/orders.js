@@ -38,7 +38,8 @@ const over = ["canceled", "expired", "refunded"];
 export function showOrders(main) {
 	document.title = "My tickets – Onsale";
 	let left = false;
-	const list = make("ul.cards", {}), result = make("p.small", { "aria-live": "polite" }, "Loading …");
+	const list = make("ul.cards", {});
+	const result = make("p.small", { "aria-live": "polite" }, "Loading …");
 	const more = make("button", { type: "button", hidden: true }, "Older orders");
 	main.append(make("h1", {}, "My tickets"), result, list, more);
 	const load = async (cursor) => {

@@ -184,6 +184,12 @@ export class Queue {
 		return this.etaSeconds;
 	}
 
+	// For the title, which is seen where the page is not.
+	word() {
+		return this.hasPass() ? "Your turn! "
+			: this.state === "waiting" ? `${count(this.before())} ahead · ` : "";
+	}
+
 	passLeft() {
 		return this.passEnds ? `Begin within ${until(this.passEnds - now())}.` : "";
 	}
@@ -199,9 +205,10 @@ export class Queue {
 		};
 		const people = room.waiting > 0 ? `${plural(room.waiting, "person", "people")} waiting now.`
 			: "Nobody is waiting just now.";
-		const closed = { draining: "It takes nobody in any more.", paused: "It is paused." };
+		const why = { draining: "It takes nobody in any more.", paused: "It is paused." }[room.state]
+			|| "So that everybody has a fair chance, people come in one after another.";
 		const [title, line] = texts[this.state] || ["There is a queue for these seats",
-			`${closed[room.state] || "So that everybody has a fair chance, people come in one after another."} ${people}`];
+			`${why} ${people}`];
 		setText(this.title, title);
 		setText(this.line, line);
 		const waits = this.state === "waiting", range = this.range();
