@@ -282,10 +282,9 @@ class EventView {
 	refreshCounts() {
 		if (!this.counts || !this.pill)
 			return;
-		const sum = Math.max(1, this.counts[1] + this.counts[2] + this.counts[3]);
 		this.numbers.forEach((node, i) => setText(node, count(this.counts[i + 1])));
 		this.parts.forEach((part, i) => {
-			part.style.flexGrow = this.counts[i + 1] / sum;
+			part.style.flexGrow = this.counts[i + 1];
 		});
 		if (!this.seats.status)
 			return;
