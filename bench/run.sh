@@ -14,7 +14,8 @@ case ${1-} in
 	;;
 esac
 benches=("$@")
-((${#benches[@]} > 0)) || benches=(http lane streams simplest waiting-room orders seats)
+((${#benches[@]} > 0)) || benches=(http lane streams simplest waiting-room orders seats search
+	product)
 read -r -a flags <<<"${ONSALE_BENCH_FLAGS-}"
 
 tools/setup.sh build bench postgres redis
@@ -28,6 +29,7 @@ program()
 	simplest) echo build/release/simplest-implementation/simplest_bench ;;
 	orders) echo build/release/tech-two-phase-payments/orders_bench ;;
 	seats) echo build/release/tech-locking-and-transactions/seats_bench ;;
+	search | product) echo "build/release/real-implementation/$1_bench" ;;
 	waiting-room) echo build/release/tech-waiting-room/waiting-room_bench ;;
 	*) echo "build/release/bench/$1_bench" ;;
 	esac
@@ -49,6 +51,7 @@ for bench in "${benches[@]}"; do
 			more=(--guard-json bench/results/seats-guard.json
 				--purchases-json bench/results/seats-purchases.json)
 			;;
+		product) more=(--journey-json bench/results/product-journey.json) ;;
 		waiting-room) more=(--standing-json bench/results/waiting-room-standing.json) ;;
 		*) more=() ;;
 		esac
