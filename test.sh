@@ -15,9 +15,9 @@ usage()
 		--full          debug with ONSALE_FULL=1, by which tests take all their seeds
 		                and crash points instead of a sample; then asan and tsan,
 		                without the tests that would do the same again (tools,
-		                services, READMEs, benches, deaths by kill -9); the library,
-		                and the benches, for release, as every README is run; the
-		                library with clang; every fuzz target for 30 s; lint
+		                services, READMEs, benches, deaths by kill -9); the benches
+		                for release, as every README is run; all of it built by
+		                clang; every fuzz target for 30 s; lint
 		--label LABEL   only the tests with this label: the name of a subproject, or lib
 
 		ONSALE_SEED in the environment repeats a seeded run. Logs: build/test-PRESET.log.
@@ -110,14 +110,17 @@ jobs=$((2 * $(nproc)))
 ((jobs <= 8)) || jobs=8
 
 if [[ $full == yes ]]; then
+	# Deaths wait for leases, seeds for the disk: four for each core.
+	jobs=$((2 * jobs))
 	ONSALE_FULL=1 run debug
+	jobs=$((jobs / 2))
 	# What runs scripts, or builds for release itself, does the same in each preset; and who is
 	# killed is asked no more by a sanitizer.
 	for preset in asan tsan; do
 		run "$preset" -LE '^(tools|services|bench)$' -E '^readme_|_crash_test$'
 	done
-	run release -L '^(lib|bench)$'
-	run clang -L '^lib$'
+	run release -L '^bench$'
+	check clang tools/build.sh clang
 	[[ -n $label ]] || check fuzz tools/fuzz --seconds 30
 	[[ -n $label ]] || check lint tools/lint
 else
