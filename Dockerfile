@@ -7,7 +7,7 @@ WORKDIR /onsale
 COPY tools/setup.sh tools/
 RUN tools/setup.sh build
 COPY . .
-RUN tools/build.sh release simplest-server redis-streams-server postgres-seats-server \
+RUN tools/build.sh release onsale simplest-server redis-streams-server postgres-seats-server \
 	saga-seats-server redis-guard-server orders-server payment-simulator
 
 # What all of them have. Their own stages say that they run as onsale, since some install more.
@@ -23,6 +23,20 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
 	CMD curl -fsS -o /dev/null "http://127.0.0.1:${PORT}/healthz"
 # All listen on the container's loopback unless ADDRESS says otherwise.
+
+# It needs DATABASE_URL, REDIS_URL, ADMIN_TOKEN, PLACE_KEYS, SESSION_KEYS, TICKET_KEYS and
+# STRIPE_SECRET_KEY, and calls Stripe unless STRIPE_BASE_URL says otherwise.
+FROM server AS onsale
+RUN apt-get update \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+		libhiredis0.14 libpq5 libqrencode4 libssl3 \
+	&& rm -rf /var/lib/apt/lists/*
+COPY --from=build /onsale/build/release/real-implementation/onsale /usr/local/bin/
+ENV PORT=8080
+EXPOSE 8080
+USER onsale
+ENTRYPOINT ["onsale"]
+CMD ["serve"]
 
 # It needs DATABASE_URL.
 FROM server AS simplest

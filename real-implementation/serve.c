@@ -37,13 +37,14 @@ enum {
 	WORKERS_MAX = 64,
 	DRAIN_MS = 3000,
 	CHECK_MS = 1000, /* For one question of /readyz. */
+	MIGRATE_MS = 60000,
 };
 
 static struct {
 	const char *admin_token, *place_keys, *session_keys, *ticket_keys;
 	int64_t workers, hold_lanes, room_lanes, joins_per_second, joins_burst;
 	int64_t sessions_per_second, sessions_burst, calm_ms, list_ms;
-	bool cookies_over_tls;
+	bool cookies_over_tls, migrates;
 } settings;
 
 static const struct config_setting own_settings[] = {
@@ -143,6 +144,12 @@ static const struct config_setting own_settings[] = {
 		.min = 10,
 		.max = 60000,
 		.help = "how often rooms that other servers have made are looked for"},
+	{.flag = "migrate",
+		.environment = "MIGRATE",
+		.kind = CONFIG_SWITCH,
+		.value = &settings.migrates,
+		.fallback = "false",
+		.help = "first bring the database to this version, as `onsale migrate` does"},
 	{.flag = "secure-cookies",
 		.environment = "SECURE_COOKIES",
 		.kind = CONFIG_SWITCH,
@@ -282,7 +289,10 @@ static enum status wait_for_database(struct fault *fault)
 		.url = compose_settings.database_url, .connect_ms_max = CHECK_MS});
 	enum status status = STATUS_UNAVAILABLE;
 	while (pg && status == STATUS_UNAVAILABLE && !program_is_signaled()) {
+		struct migrate_report report;
 		status = postgres_connect(pg, fault);
+		if (status == STATUS_OK && settings.migrates)
+			status = migrate(compose_settings.database_url, MIGRATE_MS, &report, fault);
 		if (status == STATUS_OK)
 			status = migrate_check(pg, fault);
 	}

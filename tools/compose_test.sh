@@ -11,6 +11,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 build=${1-${ONSALE_BUILD-$root/build/debug}}
 # What is run: the service, which is also the target in Dockerfile, and its program.
 declare -A programs=(
+	[onsale]=real-implementation/onsale
 	[simplest]=simplest-implementation/simplest-server
 	[waiting-room-redis-streams]=tech-waiting-room/redis-streams/redis-streams-server
 	[seats-postgres]=tech-locking-and-transactions/postgres/postgres-seats-server
@@ -19,6 +20,8 @@ declare -A programs=(
 	[orders]=tech-two-phase-payments/orders-server
 	[payment-simulator]=tech-two-phase-payments/simulator/payment-simulator
 )
+# The command of a program that has several.
+declare -A commands=([onsale]=serve)
 scratch=$(mktemp -d /tmp/onsale-compose-XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -78,7 +81,7 @@ ask_programs()
 		needed_packages "$program" | sort -u >"$scratch/$name.needed"
 		[[ -s $scratch/$name.needed ]] || die "nothing is known of the libraries of $name"
 		# Below each flag is a line that begins with its variable.
-		"$program" --help >"$scratch/help"
+		"$program" ${commands[$name]+"${commands[$name]}"} --help >"$scratch/help"
 		sed -nE 's/^ +([A-Z][A-Z0-9_]*)(;.*| or .*)?$/\1/p' "$scratch/help" |
 			sort >"$scratch/$name.settings"
 		sed -nE 's/^ +([A-Z][A-Z0-9_]*)(;| or .*;) required$/\1/p' "$scratch/help" |
@@ -355,7 +358,7 @@ fi
 want_complaint Dockerfile 's/setup.sh build/setup.sh bild/'
 want_complaint Dockerfile 's/COPY tools/COPY tolls/'
 want_complaint Dockerfile 's/build.sh release/build.sh relaese/'
-want_complaint Dockerfile 's/release simplest-server/release simplest_server/'
+want_complaint Dockerfile 's/onsale simplest-server/onsale simplest_server/'
 want_complaint Dockerfile 's/ payment-simulator$//'
 want_complaint Dockerfile 's/ redis-guard-server / /'
 want_complaint Dockerfile 's/AS orders/AS order/'
@@ -389,7 +392,7 @@ want_complaint compose.yaml 's/POSTGRES_PASSWORD: .*/POSTGRES_PASSWORD: secret/'
 want_complaint compose.yaml 's/PLACE_KEYS:?/PLACE_KEYS:-/'
 want_complaint compose.yaml 's/REDIS_PASSWORD:?\(.*\)}@/REDIS_PASSWORD-\1}@/'
 want_complaint compose.yaml 's/default:[$].*}@/default:secret@/'
-want_complaint compose.yaml '/printf .PLACE_KEYS/d'
+want_complaint compose.yaml 's/for name in PLACE_KEYS /for name in /'
 want_complaint compose.yaml 's/umask 077/umask 022/'
 want_complaint compose.yaml 's/^    healthcheck:/    x-healthcheck:/'
 want_complaint compose.yaml 's/- postgres:/- postgres_data:/'
