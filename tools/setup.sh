@@ -12,7 +12,7 @@ declare -A groups=(
 		libsodium-dev libcurl4-openssl-dev libssl-dev libcmocka-dev libqrencode-dev
 		zlib1g-dev'
 	[test]='clang-format-14 shellcheck python3-prometheus-client yq openssl
-		chromium python3-websocket
+		chromium python3-websocket python3-jsonschema
 		librsvg2-bin zbar-tools'
 	[postgres]='postgresql postgresql-client'
 	[orders]='postgresql postgresql-client'
