@@ -14,6 +14,8 @@ METHODS = ("get", "post", "put", "delete")
 UNTOLD_HEADERS = {"date", "content-length", "content-type", "connection", "transfer-encoding",
                   "vary", "content-encoding"}
 PROBLEM = "urn:onsale:problem:"
+# Bases of others, which close them, and what others have defined.
+OPEN = {"Problem", "EventMembers", "PassResult", "VenueRequest", "StripeEvent"}
 
 
 def object_of(required=(), optional=(), /, **members):
@@ -66,6 +68,7 @@ STRUCTURE = object_of(
 class Document:
     def __init__(self, json_document):
         self.root = json_document
+        self.validators = {}  # By their schemas, which live as long.
         self.operations = {
             (method.upper(), path): operation
             for path, item in json_document["paths"].items() for method, operation in item.items()}
@@ -79,8 +82,12 @@ class Document:
         return thing
 
     def validator(self, schema):
-        bundle = {**schema, "components": self.root["components"]}
-        return Draft202012Validator(bundle, format_checker=FormatChecker())
+        found = self.validators.get(id(schema))
+        if not found:
+            bundle = {**schema, "components": self.root["components"]}
+            found = Draft202012Validator(bundle, format_checker=FormatChecker())
+            self.validators[id(schema)] = found
+        return found
 
     def faults_of(self, schema, value, what):
         return [f"{what}: at /{'/'.join(map(str, fault.absolute_path))}: {fault.message[:300]}"
@@ -158,7 +165,7 @@ def check_operations(document):
 
 
 def check_schemas(document):
-    """Schemas are schemas, objects say whether they are closed, and examples are examples."""
+    """Schemas are schemas, objects are closed, and examples are examples."""
     faults = []
     for name, schema in document.root["components"]["schemas"].items():
         try:
@@ -167,6 +174,10 @@ def check_schemas(document):
             faults.append(f"schema {name}: {fault}")
             continue
         for path, part in walk(schema, name):
+            is_object = isinstance(part, dict) and part.get("type") == "object"
+            if is_object and name not in OPEN and \
+                    not {"additionalProperties", "unevaluatedProperties"} & part.keys():
+                faults.append(f"schema {path}: the object is not closed")
             if not isinstance(part, dict) or "enum" in part:
                 continue
             for i, example in enumerate(part.get("examples", ())):
@@ -398,6 +409,7 @@ SPOILED = (
         11, *SCHEMAS, "BestWish", "properties", "quantity", "maximum"), "right by the document"),
     ("a bound of a request is too narrow", with_value(
         1, *SCHEMAS, "BestWish", "properties", "quantity", "maximum"), "the request's body"),
+    ("an object is open", without(*SCHEMAS, "Order", "additionalProperties"), "not closed"),
     ("a reference leads nowhere", without(*SCHEMAS, "Seat"), "there is no #/components"),
     ("a keyword is mistyped", with_value("x", *HOLDS, "sumary"), "structure"),
 )

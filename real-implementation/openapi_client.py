@@ -73,6 +73,17 @@ class Api:
             assert json.loads(record.content)["type"] == PROBLEM + want
         return record
 
+    def allowed(self, target):
+        """What OPTIONS says of a path."""
+        connection = http.client.HTTPConnection(self.host, timeout=60)
+        connection.request("OPTIONS", target)
+        reply = connection.getresponse()
+        reply.read()
+        connection.close()
+        if reply.status != 204:
+            raise Failed(f"OPTIONS {target}: {reply.status}")
+        return set(reply.getheader("Allow").split(", "))
+
     def json(self, *arguments, **rest):
         return json.loads(self.call(*arguments, **rest).content)
 
