@@ -1,5 +1,5 @@
-"""Drives a server through the whole of its API, the errors too, and has openapi_check.py judge every
-reply. Run by openapi_test.sh, which starts everything: BASE, ADMIN_TOKEN, SIMULATOR_BASE,
+"""Drives a server through the whole of its API, the errors too, and has openapi_check.py judge
+every reply. Run by openapi_test.sh, which starts everything: BASE, ADMIN_TOKEN, SIMULATOR_BASE,
 STRIPE_WEBHOOK_SECRET, THEATRE (a seating plan)."""
 import hashlib
 import hmac
@@ -483,8 +483,8 @@ class Journey:
             self.recipe("GET", "/admin/events/{eventId}", who=ADMIN, at={"eventId": event})
             self.again("GET", "/admin/events/{eventId}", 200)
         event = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded",
-                 "data": {"object": {"id": "pi_1", "object": "payment_intent", "status": "succeeded",
-                                     "amount": 100, "currency": "eur"}}}
+                 "data": {"object": {"id": "pi_1", "object": "payment_intent", "amount": 100,
+                                     "currency": "eur", "status": "succeeded"}}}
         now = str(int(time.time()))
         mac = hmac.new(os.environ["STRIPE_WEBHOOK_SECRET"].encode(),
                        f"{now}.{json.dumps(event)}".encode(), hashlib.sha256).hexdigest()
