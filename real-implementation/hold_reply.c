@@ -63,9 +63,16 @@ static void add_seat(const struct live_seat *seat, struct buffer *text)
 	buffer_add_format(text, ",\"price\":%" PRId64 "}", seat->price);
 }
 
-void hold_reply_granted(struct hold_job *job, const struct hold_result *result, struct buffer *text)
+static void add_location(struct hold_job *job)
 {
 	char item[ITEM_ID_SIZE], location[ITEM_ID_SIZE + sizeof "/holds/"];
+	(void)snprintf(location, sizeof location, "/holds/%s",
+		item_id_format(job->event, job->hold, item));
+	http_reply_header(job->exchange, "Location", location);
+}
+
+void hold_reply_granted(struct hold_job *job, const struct hold_result *result, struct buffer *text)
+{
 	const struct live_ask *ask = &job->ask;
 	begin(job, "held", result->expires_at_ms, result->total, ask->facts.currency, text);
 	buffer_add_text(text, ",\"seats\":[");
@@ -76,9 +83,7 @@ void hold_reply_granted(struct hold_job *job, const struct hold_result *result, 
 	}
 	buffer_add_text(text, "]");
 	end(job, 201, text);
-	(void)snprintf(location, sizeof location, "/holds/%s",
-		item_id_format(job->event, job->hold, item));
-	http_reply_header(job->exchange, "Location", location);
+	add_location(job);
 }
 
 void hold_reply_record(struct hold_job *job, const struct hold_record *record, struct buffer *text)
@@ -98,8 +103,10 @@ void hold_reply_record(struct hold_job *job, const struct hold_record *record, s
 		buffer_add_format(text, ",\"orderId\":\"%s\"",
 			item_id_format(job->event, record->order, item));
 	end(job, job->operation == HOLD_TAKE ? 201 : 200, text);
-	if (job->operation == HOLD_TAKE)
+	if (job->operation == HOLD_TAKE) {
+		add_location(job);
 		http_reply_header(job->exchange, "Idempotency-Replayed", "true");
+	}
 }
 
 /* ---- Refusals ---- */
@@ -113,12 +120,23 @@ static json_t *named(const struct slice seats[], size_t count, uint64_t which)
 	return names;
 }
 
+static void reply_none_left(struct hold_job *job)
+{
+	http_reply_problem(job->exchange, &none_left,
+		"Fewer than %zu such seats are free; some may come back.", job->ask.seat_count);
+}
+
 void hold_reply_refused(struct hold_job *job, const struct hold_result *result)
 {
 	struct http_exchange *exchange = job->exchange;
 	json_t *seats = named(job->seats, job->ask.found_count, result->which);
 	switch (result->outcome) {
 	case HOLD_TAKEN:
+		/* Whoever left the choice to us was not refused certain seats. */
+		if (!job->ask.seats) {
+			reply_none_left(job);
+			break;
+		}
 		http_reply_problem_with(exchange, &seats_taken, json_pack("{s:o}", "seats", seats),
 			"Somebody else holds or has bought them; nothing was held.");
 		return;
@@ -165,8 +183,7 @@ void hold_reply_ask(struct hold_job *job)
 			ask->answer == LIVE_NO_SECTION ? "section" : "category");
 		break;
 	case LIVE_NONE_LEFT:
-		http_reply_problem(exchange, &none_left,
-			"Fewer than %zu such seats are free; some may come back.", ask->seat_count);
+		reply_none_left(job);
 		break;
 	default:
 		hold_reply_busy(job, "The event cannot be looked up just now; nothing was done.");

@@ -25,7 +25,6 @@ static void reply_file(
 		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
 		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
 	http_reply_header(exchange, "Referrer-Policy", "no-referrer");
-	http_reply_header(exchange, "X-Content-Type-Options", "nosniff");
 }
 
 /* A handler for each file, which is what a route names. */
