@@ -33,6 +33,7 @@ socket_path_size_max=100
 socket_name='/postgres/socket/.s.PGSQL.65535'
 lock_seconds_max=120
 ports_lowest=20000
+port_seconds_max=3
 ports_highest=32000 # Below Linux's default ephemeral range, where a client could sit on a port.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -194,6 +195,11 @@ port_taken()
 			END { exit !found }'
 }
 
+nobody_on_port()
+{
+	! port_taken "$1"
+}
+
 # port_of NAME: the port that this server remembers under the name ('' for its only port), or a new
 # one when it has none or somebody else sits on it. Call it only while the server does not run.
 port_of()
@@ -202,7 +208,9 @@ port_of()
 	[[ ! -r $file ]] || port=$(<"$file")
 	exec {ports_fd}>"$work/.locks/.ports"
 	flock -w "$lock_seconds_max" "$ports_fd" || die "the ports stay locked by another start"
-	if [[ -z $port ]] || port_taken "$port"; then
+	# The socket of a server that was just killed can outlive its process for a moment, and its
+	# clients know no other port: wait for it.
+	if [[ -z $port ]] || ! wait_for "$port_seconds_max" nobody_on_port "$port"; then
 		port=$(free_port) || die "no free port between $ports_lowest and $ports_highest"
 		printf '%s\n' "$port" | write_file "$file"
 	fi

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -152,6 +154,34 @@ void process_release(struct process *process)
 }
 
 /* Each process begins somewhere else, so that tests side by side do not find the same one free. */
+/* Claim a port among the programs that ask this way, until this one ends: an abstract socket's name
+ * is there once, and goes with its process. Whoever has a server on the port may kill it, and
+ * nobody else is given the port meanwhile. */
+static bool claim_port(uint16_t port)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int size = snprintf(
+		name.sun_path + 1, sizeof name.sun_path - 1, "onsale-test-port-%u", (unsigned)port);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert(fd >= 0);
+	if (bind(fd, (struct sockaddr *)&name,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)size)) == 0)
+		return true; /* It stays open. */
+	close(fd);
+	return false;
+}
+
+static bool nobody_listens(uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert(fd >= 0);
+	bool is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+	close(fd);
+	return is_free;
+}
+
 uint16_t process_free_port(void)
 {
 	enum { LOWEST = 11000, COUNT = 8000, STRIDE = 13 };
@@ -159,13 +189,7 @@ uint16_t process_free_port(void)
 	for (int tried = 0; tried < COUNT; tried++) {
 		unsigned next = (unsigned)getpid() * STRIDE + atomic_fetch_add(&asked, 1);
 		uint16_t port = (uint16_t)(LOWEST + next % COUNT);
-		struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		assert(fd >= 0);
-		bool is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-		close(fd);
-		if (is_free)
+		if (claim_port(port) && nobody_listens(port))
 			return port;
 	}
 	/* Of thousands of ports none is free. */

@@ -81,7 +81,8 @@ void process_kill(struct process *process);
  * if it is zero, and more than once. */
 void process_release(struct process *process);
 
-/* A TCP port of 127.0.0.1 on which nobody listens just now, another with each call. It lies below
+/* A TCP port of 127.0.0.1 on which nobody listens just now, another with each call, and in each
+ * program that asks: it is this one's until it ends, with or without a server on it. It lies below
  * those of services/ and below Linux's ephemeral ones: while a server on it is down, no service
  * takes it, no client is given it, and none that tries again connects to itself. A server that need
  * not come back on the same port is still better off with port 0. */

@@ -220,6 +220,30 @@ static void ports_are_free_and_differ(void **state)
 	}
 }
 
+/* Another program is given other ones, also while nobody listens on them. */
+static void ports_are_not_given_twice(void **state)
+{
+	(void)state;
+	enum { PORTS = 100 }; /* More than lie between two neighbours. */
+	int channel[2], status;
+	static uint16_t own[PORTS], other[PORTS];
+	assert_int_equal(0, pipe(channel));
+	for (int i = 0; i < PORTS; i++)
+		own[i] = process_free_port();
+	pid_t child = fork();
+	if (child == 0) {
+		for (int i = 0; i < PORTS; i++)
+			other[i] = process_free_port();
+		_exit(write(channel[1], other, sizeof other) == (ssize_t)sizeof other ? 0 : 1);
+	}
+	assert_int_equal((ssize_t)sizeof other, read(channel[0], other, sizeof other));
+	assert_int_equal(child, waitpid(child, &status, 0));
+	assert_int_equal(0, status);
+	for (int i = 0; i < PORTS; i++)
+		for (int j = 0; j < PORTS; j++)
+			assert_int_not_equal(own[i], other[j]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +258,7 @@ int main(void)
 			a_file_is_continued_but_read_from_the_new_start, end_process),
 		cmocka_unit_test_teardown(what_cannot_be_started_is_told, end_process),
 		cmocka_unit_test_teardown(ports_are_free_and_differ, end_process),
+		cmocka_unit_test_teardown(ports_are_not_given_twice, end_process),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,6 @@
 /* See simulator_fixture.h. */
 #include "tech-two-phase-payments/simulator/simulator_fixture.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -26,7 +23,6 @@ enum {
 static const char admin_header[] = "Authorization: Bearer " SIMULATOR_ADMIN_TOKEN "\r\n";
 
 static enum status start_process(struct simulator_fixture *fixture);
-static uint16_t choose_port(void);
 static char *read_log(const struct simulator_fixture *fixture);
 static void print_log(const struct simulator_fixture *fixture);
 
@@ -47,7 +43,7 @@ enum status simulator_fixture_start(struct simulator_fixture *fixture, const cha
 {
 	const char *temporary = getenv("TMPDIR");
 	char setting[SIMULATOR_SETTING_SIZE];
-	*fixture = (struct simulator_fixture){.key = SIMULATOR_KEY, .port = choose_port()};
+	*fixture = (struct simulator_fixture){.key = SIMULATOR_KEY, .port = process_free_port()};
 	snprintf(fixture->folder, sizeof fixture->folder, "%s/payment-simulator-XXXXXX",
 		temporary && strlen(temporary) < 30 ? temporary : "/tmp");
 	if (!mkdtemp(fixture->folder)) {
@@ -95,26 +91,6 @@ static enum status start_process(struct simulator_fixture *fixture)
 		return STATUS_OK;
 	print_log(fixture);
 	return STATUS_UNAVAILABLE;
-}
-
-/* Below Linux's ephemeral ports, so that no client's socket gets it while the program is down: a
- * client that tries again meanwhile could otherwise connect to itself. */
-static uint16_t choose_port(void)
-{
-	enum { LOWEST = 20000, COUNT = 12000, STRIDE = 7 };
-	static int used;
-	for (int i = 0; i < COUNT; i++) {
-		int port = LOWEST + (getpid() * STRIDE + used++) % COUNT;
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		struct sockaddr_in address = {
-			.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-		address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		bool is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-		close(fd);
-		if (is_free)
-			return (uint16_t)port;
-	}
-	return 0;
 }
 
 void simulator_fixture_kill(struct simulator_fixture *fixture)
