@@ -7,9 +7,7 @@
  * By default a seeded sample of deaths; with ONSALE_FULL a hundred of each kind. */
 #include "real-implementation/product_fixture.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +35,7 @@ static struct product_fixture product;
 static char event[ID_TEXT_SIZE];
 static char journals[PRODUCT_SERVERS][64];
 static struct process crowds[PRODUCT_SERVERS];
+static struct product_observer observer; /* Never are more inside than may be. */
 
 /* The plan's category names of the large hall, and prices. */
 static void import_hall_event(void)
@@ -102,41 +101,6 @@ static void start_crowd(size_t server, const char *seconds)
 		process_start(&crowds[server],
 			&(struct process_options){
 				.arguments = arguments, .error_path = "/dev/null"}));
-}
-
-/* ---- Who looks at the room ---- */
-
-static struct {
-	pthread_t thread;
-	atomic_bool ended;
-	atomic_int_fast64_t looks, most;
-} observer;
-
-/* Whatever a server says that is there: never more inside than may be. */
-static void *observe(void *context)
-{
-	(void)context;
-	for (size_t i = 0; !atomic_load(&observer.ended); i++) {
-		struct http_client client;
-		struct http_client_reply reply = {0};
-		char path[128];
-		snprintf(path, sizeof path, "/events/%s/waiting-room", event);
-		http_client_init(&client, product.ports[i % PRODUCT_SERVERS]);
-		client.timeout_ms = 2000;
-		if (http_client_call(&client, "GET", path, NULL, NULL, &reply) == HTTP_CLIENT_OK &&
-			reply.status == 200) {
-			json_t *json = http_client_reply_json(&reply);
-			json_int_t active = json_integer_value(json_object_get(json, "active"));
-			if (active > atomic_load(&observer.most))
-				atomic_store(&observer.most, active);
-			atomic_fetch_add(&observer.looks, 1);
-			json_decref(json);
-		}
-		http_client_reply_release(&reply);
-		http_client_release(&client);
-		pause_for(50);
-	}
-	return NULL;
 }
 
 /* ---- Deaths ---- */
@@ -289,7 +253,7 @@ static void test_whatever_dies_nothing_is_lost_and_nothing_sold_twice(void **sta
 		201));
 	for (size_t i = 0; i < PRODUCT_SERVERS; i++)
 		start_crowd(i, full && *full ? "3600" : "600");
-	assert_int_equal(0, pthread_create(&observer.thread, NULL, observe, NULL));
+	product_observe(&observer, &product, event);
 	pause_for(2000);
 	kill_all(&random, each);
 	pause_for(3000); /* Some more, while everything is there. */
@@ -297,8 +261,7 @@ static void test_whatever_dies_nothing_is_lost_and_nothing_sold_twice(void **sta
 		process_signal(&crowds[i], SIGTERM);
 		assert_int_equal(STATUS_OK, process_wait(&crowds[i], PRODUCT_PATIENCE_MS));
 	}
-	atomic_store(&observer.ended, true);
-	pthread_join(observer.thread, NULL);
+	product_observe_end(&observer);
 	for (size_t i = 0; i < PRODUCT_SERVERS; i++)
 		product_wait_ready(&product, i, 200);
 	audit_is_clean();

@@ -100,10 +100,11 @@ static void set_all(struct product_fixture *product, const char *const more[])
 		set(product, *more);
 }
 
-static const char *program(void)
+static const char *program(const struct product_fixture *product)
 {
 	const char *build = getenv("ONSALE_BUILD");
-	return text("%s/real-implementation/onsale", build ? build : "build/debug");
+	return text("%s/real-implementation/%s", build ? build : "build/debug",
+		product->program ? product->program : "onsale");
 }
 
 static void start_program(struct product_fixture *product, struct process *process,
@@ -122,7 +123,7 @@ static void start_program(struct product_fixture *product, struct process *proce
 int product_run(struct product_fixture *product, char **output, const char *const arguments[])
 {
 	struct process process = {0};
-	const char *all[16] = {program()};
+	const char *all[16] = {program(product)};
 	size_t count = 1;
 	for (; arguments[count - 1]; count++) {
 		assert_true(count < 15);
@@ -208,7 +209,7 @@ void product_close(struct product_fixture *product)
 
 void product_launch(struct product_fixture *product, size_t index)
 {
-	const char *const arguments[] = {program(), "serve", NULL};
+	const char *const arguments[] = {program(product), "serve", NULL};
 	start_program(product, &product->servers[index], arguments,
 		text("PORT=%u", (unsigned)product->ports[index]), product->logs[index]);
 }
@@ -304,6 +305,48 @@ json_t *product_admin(struct product_fixture *product, size_t server, const char
 	json_t *json = http_client_reply_json(&reply);
 	http_client_reply_release(&reply);
 	return json;
+}
+
+/* ---- Who looks at a room ---- */
+
+/* Whatever a server says that is there. */
+static void *observe(void *context)
+{
+	struct product_observer *observer = context;
+	for (size_t i = 0; !atomic_load(&observer->ended); i++) {
+		struct http_client client;
+		struct http_client_reply reply = {0};
+		http_client_init(&client, observer->product->ports[i % PRODUCT_SERVERS]);
+		client.timeout_ms = 2000;
+		if (http_client_call(&client, "GET",
+			    text("/events/%s/waiting-room", observer->event), NULL, NULL,
+			    &reply) == HTTP_CLIENT_OK &&
+			reply.status == 200) {
+			json_t *json = http_client_reply_json(&reply);
+			json_int_t active = json_integer_value(json_object_get(json, "active"));
+			if (active > atomic_load(&observer->most))
+				atomic_store(&observer->most, active);
+			atomic_fetch_add(&observer->looks, 1);
+			json_decref(json);
+		}
+		http_client_reply_release(&reply);
+		http_client_release(&client);
+		pause_for(50);
+	}
+	return NULL;
+}
+
+void product_observe(
+	struct product_observer *observer, const struct product_fixture *product, const char *event)
+{
+	*observer = (struct product_observer){.product = product, .event = event};
+	assert_int_equal(0, pthread_create(&observer->thread, NULL, observe, observer));
+}
+
+void product_observe_end(struct product_observer *observer)
+{
+	atomic_store(&observer->ended, true);
+	pthread_join(observer->thread, NULL);
 }
 
 /* ---- People ---- */

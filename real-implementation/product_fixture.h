@@ -16,8 +16,10 @@
 #pragma once
 
 #include <jansson.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,6 +53,7 @@ struct product_fixture {
 	size_t setting_count;
 	char venue[ID_TEXT_SIZE];
 	char event[ID_TEXT_SIZE]; /* On sale. */
+	const char *program;      /* Of the build's folder; NULL: onsale. */
 };
 
 /* Start the services, migrate, and import the theatre and an event in it. `settings` are NAME=value
@@ -93,6 +96,21 @@ __attribute__((format(printf, 1, 2))) const char *text(const char *format, ...);
 
 void pause_for(int64_t ms);
 int64_t now_monotonic_ms(void);
+
+/* ---- Who looks at a room ---- */
+
+/* Asks the servers in turn how many are inside, until it is ended. */
+struct product_observer {
+	const struct product_fixture *product;
+	const char *event;
+	pthread_t thread;
+	atomic_bool ended;
+	atomic_int_fast64_t looks, most;
+};
+
+void product_observe(struct product_observer *observer, const struct product_fixture *product,
+	const char *event);
+void product_observe_end(struct product_observer *observer);
 
 /* ---- People ---- */
 
