@@ -84,7 +84,9 @@ static int set_up(void **state)
 	assert_non_null(seats);
 	well(suite_stock(seats, BUYING_SEATS));
 	well(buying_open(&fixture.factory, seats, &suite));
+	(void)pthread_mutex_lock(&told.mutex);
 	told.count = 0;
+	(void)pthread_mutex_unlock(&told.mutex);
 	return 0;
 }
 
