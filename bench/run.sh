@@ -15,7 +15,7 @@ case ${1-} in
 esac
 benches=("$@")
 ((${#benches[@]} > 0)) || benches=(http lane streams simplest waiting-room orders seats search
-	product)
+	product rush)
 read -r -a flags <<<"${ONSALE_BENCH_FLAGS-}"
 
 tools/setup.sh build bench postgres redis
@@ -29,7 +29,7 @@ program()
 	simplest) echo build/release/simplest-implementation/simplest_bench ;;
 	orders) echo build/release/tech-two-phase-payments/orders_bench ;;
 	seats) echo build/release/tech-locking-and-transactions/seats_bench ;;
-	search | product) echo "build/release/real-implementation/$1_bench" ;;
+	search | product | rush) echo "build/release/real-implementation/$1_bench" ;;
 	waiting-room) echo build/release/tech-waiting-room/waiting-room_bench ;;
 	*) echo "build/release/bench/$1_bench" ;;
 	esac
@@ -38,6 +38,7 @@ result()
 {
 	case $1 in
 	simplest) echo bench/results/simplest-holds.json ;;
+	rush) echo bench/results/product-rush.json ;;
 	*) echo "bench/results/$1.json" ;;
 	esac
 }

@@ -3,7 +3,6 @@
  *	G4       what is free, from memory ÷ nginx, a static file of the same bytes
  *	journey  how long each step takes while five hundred fans queue and buy
  *	start    from exec to ready, and to the first answer about an event, with a million seats */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +10,14 @@
 
 #include "bench/measure.h"
 #include "bench/report.h"
-#include "bench/servers.h"
 #include "lib/base/clock.h"
 #include "lib/base/id.h"
 #include "lib/base/program.h"
-#include "lib/testkit/http_client.h"
-#include "lib/testkit/postgres_fixture.h"
-#include "lib/testkit/redis_fixture.h"
+#include "real-implementation/product_programs_bench.h"
 
 enum {
 	URL_SIZE = 160,
 	PATH_SIZE = 512,
-	READY_MS = 60000,
 	HALL_SEATS = 5000,
 	FILES_MAX = 1000,
 	PERCENT = 100,
@@ -43,12 +38,8 @@ struct figures {
 };
 
 static struct {
-	char folder[SCRATCH_PATH_SIZE];
-	struct postgres_fixture postgres;
-	struct redis_fixture redis;
-	struct process simulator, onsale;
+	struct product product;
 	struct server nginx;
-	uint16_t port, simulator_port;
 	char event[ID_TEXT_SIZE];
 	char urls[SUBJECT_COUNT][URL_SIZE];
 	struct figures figures[SUBJECT_COUNT];
@@ -125,85 +116,11 @@ static int64_t now_ms(void)
 	return clock_monotonic_ms(clock_system());
 }
 
-/* ---- Services and servers ---- */
-
-static void set(const char *name, const char *value)
-{
-	if (setenv(name, value, 1) != 0)
-		bench_fail("the environment is full");
-}
-
-static void set_all(void)
-{
-	static const char key[] = "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-	char text[PATH_SIZE];
-	set("DATABASE_URL", bench.postgres.url);
-	set("REDIS_URL", bench.redis.url);
-	set("ADMIN_TOKEN", "bench");
-	set("PLACE_KEYS", key);
-	set("SESSION_KEYS", key);
-	set("TICKET_KEYS", key);
-	set("STRIPE_SECRET_KEY", "sk_test_bench");
-	set("PROVIDER_KEYS", "sk_test_bench");
-	(void)snprintf(text, sizeof text, "http://127.0.0.1:%u", (unsigned)bench.simulator_port);
-	set("STRIPE_BASE_URL", text);
-	set("RETURN_URL", "http://127.0.0.1/");
-	(void)snprintf(text, sizeof text, "%u", (unsigned)bench.port);
-	set("PORT", text);
-	set("JOINS_PER_SECOND", "1000000");
-	set("JOINS_BURST", "1000000");
-	set("SESSIONS_PER_SECOND", "1000000");
-	set("SESSIONS_BURST", "1000000");
-}
-
-static void start_simulator(void)
-{
-	char port[64], data[PATH_SIZE];
-	(void)snprintf(port, sizeof port, "--port=%u", (unsigned)bench.simulator_port);
-	(void)snprintf(data, sizeof data, "--data=%s/simulator", bench.folder);
-	const char *const arguments[] = {PRODUCT_PROVIDER, port, data, NULL};
-	if (process_start(&bench.simulator,
-		    &(struct process_options){.arguments = arguments, .error_path = "/dev/null"}) !=
-			STATUS_OK ||
-		process_wait_line(&bench.simulator, "ready ", READY_MS, NULL, 0) != STATUS_OK)
-		bench_fail("the simulator does not start");
-}
-
-/* With access log and metrics on, as it runs. */
-static void start_onsale(void)
-{
-	char log[PATH_SIZE];
-	(void)snprintf(log, sizeof log, "%s/onsale.log", bench.folder);
-	const char *const arguments[] = {PRODUCT_PROGRAM, "serve", NULL};
-	if (process_start(&bench.onsale,
-		    &(struct process_options){.arguments = arguments, .error_path = log}) !=
-			STATUS_OK ||
-		process_wait_line(&bench.onsale, "ready ", READY_MS, NULL, 0) != STATUS_OK)
-		bench_fail("onsale does not start");
-}
-
-static void stop(struct process *process)
-{
-	process_signal(process, SIGTERM);
-	if (process_wait(process, READY_MS) != STATUS_OK)
-		fprintf(stderr, "bench: a server has to be killed\n");
-	process_release(process);
-}
-
-/* A reply that has to be 200; the caller releases it. */
-static void get(const char *path, struct http_client_reply *reply)
-{
-	struct http_client client;
-	http_client_init(&client, bench.port);
-	if (http_client_call(&client, "GET", path, NULL, NULL, reply) != HTTP_CLIENT_OK ||
-		reply->status != 200)
-		bench_fail("GET %s: %d", path, reply->status);
-	http_client_release(&client);
-}
+/* ---- Events ---- */
 
 static void write_event(const char *name, size_t number)
 {
-	scratch_write(bench.folder, name,
+	scratch_write(bench.product.folder, name,
 		"{\"venue\":\"Meridian Hall\",\"name\":\"Evening %zu\",\"currency\":\"EUR\","
 		"\"startsAt\":\"2099-01-01T20:00:00Z\",\"prices\":{\"Parterre\":12500,"
 		"\"Mezzanine\":9800,\"First balcony\":7400,\"Second balcony\":4200,\"Box\":14500,"
@@ -213,20 +130,14 @@ static void write_event(const char *name, size_t number)
 		number);
 }
 
-static void import(const char *kind, const char *path)
-{
-	const char *const arguments[] = {PRODUCT_PROGRAM, "import", kind, path, NULL};
-	run_program(arguments);
-}
-
 static void import_halls(void)
 {
 	for (int64_t i = 0; i < halls; i++) {
 		char name[64], path[PATH_SIZE];
 		(void)snprintf(name, sizeof name, "event-%lld.json", (long long)i);
-		(void)snprintf(path, sizeof path, "%s/%s", bench.folder, name);
+		(void)snprintf(path, sizeof path, "%s/%s", bench.product.folder, name);
 		write_event(name, (size_t)i);
-		import("event", path);
+		product_import("event", path);
 		if ((i + 1) % 50 == 0)
 			fprintf(stderr, "%lld seats\n", (long long)(i + 1) * HALL_SEATS);
 	}
@@ -235,30 +146,13 @@ static void import_halls(void)
 static void open_all(void)
 {
 	const char *source = getenv("ONSALE_SOURCE");
-	const char *const migrate[] = {PRODUCT_PROGRAM, "migrate", NULL};
 	char path[PATH_SIZE];
-	scratch_open(bench.folder);
-	scratch_make_certificate(bench.folder);
-	bench.port = process_free_port();
-	bench.simulator_port = process_free_port();
-	if (postgres_fixture_start(&bench.postgres, "product-bench") != STATUS_OK ||
-		redis_fixture_start(&bench.redis, "product-bench") != STATUS_OK)
-		bench_fail("the services do not start");
-	set_all();
-	start_simulator();
-	run_program(migrate);
+	product_open(&bench.product, "product-bench");
+	scratch_make_certificate(bench.product.folder);
 	(void)snprintf(
 		path, sizeof path, "%s/demo/venues/concert-hall.json", source ? source : ".");
-	import("venue", path);
+	product_import("venue", path);
 	import_halls();
-}
-
-static void close_all(void)
-{
-	stop(&bench.simulator);
-	redis_fixture_stop(&bench.redis);
-	postgres_fixture_stop(&bench.postgres);
-	scratch_close(bench.folder);
 }
 
 /* ---- Start-up ---- */
@@ -269,7 +163,7 @@ static void name_event(int64_t number, char event[ID_TEXT_SIZE])
 	struct http_client_reply reply = {0};
 	char path[URL_SIZE];
 	(void)snprintf(path, sizeof path, "/events?limit=%lld", (long long)number + 1);
-	get(path, &reply);
+	product_get(&bench.product, path, &reply);
 	json_t *list = http_client_reply_json(&reply);
 	const char *name = json_string_value(json_object_get(
 		json_array_get(json_object_get(list, "items"), (size_t)number), "eventId"));
@@ -285,12 +179,12 @@ static void measure_start(void)
 	struct http_client_reply reply = {0};
 	char path[URL_SIZE];
 	int64_t began_ms = now_ms();
-	start_onsale();
+	product_start(&bench.product);
 	series_add(&bench.ready_ms, (double)(now_ms() - began_ms));
 	name_event(0, bench.event);
 	(void)snprintf(path, sizeof path, "/events/%s/availability", bench.event);
 	began_ms = now_ms();
-	get(path, &reply);
+	product_get(&bench.product, path, &reply);
 	series_add(&bench.first_ms, (double)(now_ms() - began_ms));
 	http_client_reply_release(&reply);
 }
@@ -302,23 +196,23 @@ static void write_same_bytes(void)
 	struct http_client_reply reply = {0};
 	char path[URL_SIZE], folder[PATH_SIZE];
 	(void)snprintf(path, sizeof path, "/events/%s/availability", bench.event);
-	get(path, &reply);
-	(void)snprintf(folder, sizeof folder, "%s/www", bench.folder);
+	product_get(&bench.product, path, &reply);
+	(void)snprintf(folder, sizeof folder, "%s/www", bench.product.folder);
 	if (mkdir(folder, 0755) != 0)
 		bench_fail("%s cannot be made", folder);
-	scratch_write(bench.folder, "www/json2k", "%s", reply.body);
+	scratch_write(bench.product.folder, "www/json2k", "%s", reply.body);
 	http_client_reply_release(&reply);
 }
 
 static void start_nginx(void)
 {
 	write_same_bytes();
-	const struct nginx_options options = {.folder = bench.folder,
+	const struct nginx_options options = {.folder = bench.product.folder,
 		.workers = 2,
 		.port = process_free_port(),
 		.tls_port = process_free_port()};
 	nginx_start(&bench.nginx, &options);
-	unsigned port = bench.port;
+	unsigned port = bench.product.port;
 	(void)snprintf(bench.urls[AVAILABILITY], URL_SIZE,
 		"http://127.0.0.1:%u/events/%s/availability", port, bench.event);
 	(void)snprintf(bench.urls[STATUSES], URL_SIZE, "http://127.0.0.1:%u/events/%s/statuses",
@@ -331,7 +225,7 @@ static void start_nginx(void)
 static void run_subject(enum subject subject)
 {
 	struct figures *figures = &bench.figures[subject];
-	pid_t server = subject == NGINX_SAME ? bench.nginx.process.pid : bench.onsale.pid;
+	pid_t server = subject == NGINX_SAME ? bench.nginx.process.pid : bench.product.onsale.pid;
 	int64_t before_ns = measure_cpu_ns(server);
 	struct load_result load = measure_load(&(struct load_options){
 		.url = bench.urls[subject], .connections = connections, .seconds = seconds});
@@ -406,7 +300,8 @@ static json_t *run_fans(int64_t round)
 {
 	char base[URL_SIZE], event[URL_SIZE], count[64], time[64], seed[64], name[ID_TEXT_SIZE];
 	struct process crowd = {0};
-	(void)snprintf(base, sizeof base, "--base=http://127.0.0.1:%u", (unsigned)bench.port);
+	(void)snprintf(
+		base, sizeof base, "--base=http://127.0.0.1:%u", (unsigned)bench.product.port);
 	name_event(round, name);
 	(void)snprintf(event, sizeof event, "--event=%s", name);
 	(void)snprintf(seed, sizeof seed, "--seed=%lld", (long long)round + 1);
@@ -474,7 +369,7 @@ int main(int argc, char **argv)
 	open_all();
 	for (int64_t round = 0; round + 1 < rounds; round++) {
 		measure_start();
-		stop(&bench.onsale);
+		product_stop(&bench.product);
 	}
 	measure_start();
 	start_nginx();
@@ -486,11 +381,11 @@ int main(int argc, char **argv)
 		json_array_append_new(summaries, run_fans(round));
 		fprintf(stderr, "fans: round %lld\n", (long long)round + 1);
 	}
-	stop(&bench.onsale);
+	product_stop(&bench.product);
 	enum status status = tell_reads();
 	if (status == STATUS_OK)
 		status = tell_journey(summaries);
 	json_decref(summaries);
-	close_all();
+	product_close(&bench.product);
 	return status == STATUS_OK ? 0 : 1;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bench/database.h"
 #include "bench/measure.h"
 #include "bench/report.h"
 #include "bench/servers.h"
@@ -103,7 +104,7 @@ enum status seat_holds_bench(const struct seats_bench *settings)
 
 static int64_t query(const struct bench *bench, const char *sql)
 {
-	return seats_bench_query(bench->database, sql);
+	return (int64_t)bench_query(bench->database, sql, NULL, 0);
 }
 
 static void open_database(struct bench *bench)
@@ -118,7 +119,7 @@ static void open_database(struct bench *bench)
 	if (postgres_seats_open(&options, &store, &fault) != STATUS_OK)
 		bench_fail("%s: %s", fault.where, fault.what);
 	seat_store_close(store);
-	bench->database = seats_bench_connect(bench->postgres.url);
+	bench->database = bench_connect(bench->postgres.url);
 	query(bench, bench_make);
 }
 

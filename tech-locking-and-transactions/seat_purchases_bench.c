@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/database.h"
 #include "bench/measure.h"
 #include "bench/report.h"
 #include "bench/servers.h"
@@ -199,9 +200,9 @@ static void open_all(struct bench *bench)
 	if (postgres_seats_open(&options, &store, &fault) != STATUS_OK)
 		bench_fail("%s: %s", fault.where, fault.what);
 	seat_store_close(store);
-	bench->seats_database = seats_bench_connect(bench->seats.url);
-	bench->orders_database = seats_bench_connect(bench->orders.url);
-	seats_bench_query(bench->seats_database, bench_make);
+	bench->seats_database = bench_connect(bench->seats.url);
+	bench->orders_database = bench_connect(bench->orders.url);
+	bench_query(bench->seats_database, bench_make, NULL, 0);
 	/* They make the orders' tables. */
 	for (size_t i = 0; i < TECHNIQUE_COUNT; i++) {
 		struct process buyers;
@@ -227,14 +228,14 @@ static void begin_anew(struct bench *bench, size_t technique)
 {
 	if (techniques[technique].guarded && redis_fixture_empty(&bench->redis) != STATUS_OK)
 		bench_fail("Redis cannot be emptied");
-	seats_bench_query(bench->seats_database, bench_begin_anew);
-	seats_bench_query(bench->seats_database, bench_forget_orders);
-	seats_bench_query(bench->seats_database, bench_vacuum);
-	seats_bench_query(bench->seats_database, bench_checkpoint);
+	bench_query(bench->seats_database, bench_begin_anew, NULL, 0);
+	bench_query(bench->seats_database, bench_forget_orders, NULL, 0);
+	bench_query(bench->seats_database, bench_vacuum, NULL, 0);
+	bench_query(bench->seats_database, bench_checkpoint, NULL, 0);
 	if (!techniques[technique].saga)
 		return;
-	seats_bench_query(bench->orders_database, bench_forget_saga);
-	seats_bench_query(bench->orders_database, bench_checkpoint);
+	bench_query(bench->orders_database, bench_forget_saga, NULL, 0);
+	bench_query(bench->orders_database, bench_checkpoint, NULL, 0);
 }
 
 static PGconn *orders_of(const struct bench *bench, size_t technique)
@@ -245,8 +246,9 @@ static PGconn *orders_of(const struct bench *bench, size_t technique)
 /* Whoever has paid has seats and tickets, and nobody else. */
 static void judge(const struct bench *bench, size_t technique)
 {
-	int64_t sold = seats_bench_query(bench->seats_database, bench_count_sold);
-	int64_t paid = seats_bench_query(orders_of(bench, technique), bench_count_paid_seats);
+	int64_t sold = (int64_t)bench_query(bench->seats_database, bench_count_sold, NULL, 0);
+	int64_t paid =
+		(int64_t)bench_query(orders_of(bench, technique), bench_count_paid_seats, NULL, 0);
 	if (sold != paid)
 		bench_fail("%s: %lld seats are paid and %lld are sold", techniques[technique].title,
 			(long long)paid, (long long)sold);
@@ -291,7 +293,7 @@ static void run_loads(struct bench *bench, size_t technique)
 	free(output);
 	process_release(&buyers);
 	judge(bench, technique);
-	if (seats_bench_query(orders_of(bench, technique), bench_count_paid) != bought)
+	if ((int64_t)bench_query(orders_of(bench, technique), bench_count_paid, NULL, 0) != bought)
 		bench_fail("%s: %lld purchases were heard of, and others are there",
 			techniques[technique].title, (long long)bought);
 }
@@ -306,7 +308,7 @@ static void wait_until(PGconn *database, const char *count, int64_t least, int64
 {
 	int64_t end_ms = now_ms() + REST_MS_MAX;
 	for (;;) {
-		int64_t found = seats_bench_query(database, count);
+		int64_t found = (int64_t)bench_query(database, count, NULL, 0);
 		if (found >= least && found <= most)
 			return;
 		if (now_ms() > end_ms)
@@ -327,7 +329,7 @@ static void run_kill(struct bench *bench, size_t technique)
 	wait_until(orders, bench_count_paid, KILL_AFTER, INT64_MAX);
 	process_kill(&buyers);
 	int64_t killed_ms = now_ms();
-	series_add(&bench->open[technique], (double)seats_bench_query(orders, bench_count_open));
+	series_add(&bench->open[technique], bench_query(orders, bench_count_open, NULL, 0));
 	wait_until(orders, bench_count_open, 0, 0);
 	series_add(&bench->seconds[technique], (double)(now_ms() - killed_ms) / 1e3);
 	process_signal(&other, SIGTERM);

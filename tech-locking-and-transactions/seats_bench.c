@@ -55,27 +55,6 @@ static int read_settings(int argc, char **argv)
 	return program_configure(&program, argc, argv, NULL);
 }
 
-int64_t seats_bench_query(PGconn *database, const char *sql)
-{
-	PGresult *result = PQexec(database, sql);
-	ExecStatusType status = PQresultStatus(result);
-	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-		bench_fail("PostgreSQL: %s", PQerrorMessage(database));
-	int64_t value = 0;
-	if (PQntuples(result) > 0)
-		value = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-	PQclear(result);
-	return value;
-}
-
-PGconn *seats_bench_connect(const char *url)
-{
-	PGconn *database = PQconnectdb(url);
-	if (PQstatus(database) != CONNECTION_OK)
-		bench_fail("PostgreSQL: %s", PQerrorMessage(database));
-	return database;
-}
-
 int main(int argc, char **argv)
 {
 	int code = read_settings(argc, argv);

@@ -1,7 +1,6 @@
 /* The parts of the seats' bench. What cannot be done ends it. */
 #pragma once
 
-#include <libpq-fe.h>
 #include <stdint.h>
 
 #include "lib/base/status.h"
@@ -25,8 +24,3 @@ __attribute__((warn_unused_result)) enum status seat_holds_bench(const struct se
 /* Purchases per second of each technique, and how long those that a kill cuts short take. */
 __attribute__((warn_unused_result)) enum status seat_purchases_bench(
 	const struct seats_bench *bench);
-
-PGconn *seats_bench_connect(const char *url);
-
-/* Run statements and return the first value, or 0 where there is none. */
-int64_t seats_bench_query(PGconn *database, const char *sql);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/database.h"
 #include "bench/measure.h"
 #include "bench/report.h"
 #include "bench/servers.h"
@@ -149,7 +150,7 @@ static int read_settings(int argc, char **argv)
 
 static void query(const struct bench *bench, const char *sql)
 {
-	(void)orders_bench_query(bench->database, sql, NULL, 0);
+	(void)bench_query(bench->database, sql, NULL, 0);
 }
 
 /* Start one that says when it is ready, as it is shipped, its access log included. */
@@ -208,9 +209,7 @@ static void open_all(struct bench *bench)
 	setenv("ONSALE_SOURCE", ORDERS_SOURCE, 0);
 	if (postgres_fixture_start(&bench->postgres, "bench") != STATUS_OK)
 		bench_fail("there is no PostgreSQL");
-	bench->database = PQconnectdb(bench->postgres.url);
-	if (PQstatus(bench->database) != CONNECTION_OK)
-		bench_fail("PostgreSQL: %s", PQerrorMessage(bench->database));
+	bench->database = bench_connect(bench->postgres.url);
 	start_provider(bench);
 	start_server(bench); /* It makes the tables, which pgbench needs first. */
 	stop_server(bench);
@@ -234,28 +233,13 @@ static void begin_anew(const struct bench *bench)
 
 static double run_pgbench(struct bench *bench, int64_t clients)
 {
-	char count[LINE_SIZE], time[LINE_SIZE], errors[2 * SCRATCH_PATH_SIZE];
-	struct process pgbench = {0};
-	snprintf(count, sizeof count, "--client=%lld", (long long)clients);
-	snprintf(time, sizeof time, "--time=%lld", (long long)seconds);
-	snprintf(errors, sizeof errors, "%s/pgbench", bench->folder);
-	const char *arguments[] = {"pgbench", "--no-vacuum", "--protocol=prepared",
-		clients > 1 ? "--jobs=2" : "--jobs=1", ("--file=" ORDERS_PGBENCH), count, time,
-		bench->postgres.url, NULL};
 	begin_anew(bench);
-	struct process_options program = {.arguments = arguments, .error_path = errors};
-	if (process_start(&pgbench, &program) != STATUS_OK ||
-		process_wait(&pgbench, (seconds + 60) * 1000) != STATUS_OK ||
-		pgbench.exit_code != 0)
-		bench_fail("pgbench failed; %s says why", errors);
-	char *output = process_output(&pgbench);
-	const char *rate = strstr(output, "tps = ");
-	if (!rate)
-		bench_fail("pgbench does not tell its rate: %s", output);
-	double orders = strtod(rate + strlen("tps = "), NULL);
-	free(output);
-	process_release(&pgbench);
-	if (orders_bench_query(bench->database, bench_judge, NULL, 0) > (double)clients)
+	double orders = pgbench_rate(&(struct pgbench){.url = bench->postgres.url,
+		.script = ORDERS_PGBENCH,
+		.folder = bench->folder,
+		.clients = clients,
+		.seconds = seconds});
+	if (bench_query(bench->database, bench_judge, NULL, 0) > (double)clients)
 		bench_fail("pgbench has left orders that are not paid");
 	fprintf(stderr, " %.0f", orders);
 	return orders;

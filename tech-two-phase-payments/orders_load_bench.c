@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/database.h"
 #include "bench/measure.h"
 #include "lib/base/clock.h"
 #include "lib/testkit/http_client.h"
@@ -45,20 +46,6 @@ static struct crowd crowd = {
 static void *buy(void *context);
 static void look(PGconn *database);
 
-double orders_bench_query(
-	PGconn *database, const char *sql, const char *const parameters[], int count)
-{
-	PGresult *result = count > 0
-		? PQexecParams(database, sql, count, NULL, parameters, NULL, NULL, 0)
-		: PQexec(database, sql);
-	ExecStatusType status = PQresultStatus(result);
-	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-		bench_fail("PostgreSQL: %s", PQerrorMessage(database));
-	double value = PQntuples(result) > 0 ? strtod(PQgetvalue(result, 0, 0), NULL) : 0;
-	PQclear(result);
-	return value;
-}
-
 static int64_t now_ms(void)
 {
 	return clock_monotonic_ms(clock_system());
@@ -80,7 +67,7 @@ static void drain(PGconn *database)
 		pause_ms(LOOK_PAUSE_MS);
 		if (now_ms() > end_ms)
 			bench_fail("some orders are not paid after %d s", END_MS_MAX / 1000);
-	} while (orders_bench_query(database, bench_judge, NULL, 0) > 0);
+	} while (bench_query(database, bench_judge, NULL, 0) > 0);
 }
 
 static void read_figures(const struct orders_load *load, PGconn *database, const double span[2],
@@ -91,8 +78,7 @@ static void read_figures(const struct orders_load *load, PGconn *database, const
 	(void)snprintf(from, sizeof from, "%.6f", span[0]);
 	(void)snprintf(to, sizeof to, "%.6f", span[1]);
 	(void)snprintf(slow, sizeof slow, "%lld", (long long)load->slow_ms);
-	outcome->rate =
-		orders_bench_query(database, bench_paid, parameters, 2) / (span[1] - span[0]);
+	outcome->rate = bench_query(database, bench_paid, parameters, 2) / (span[1] - span[0]);
 	PGresult *result =
 		PQexecParams(database, bench_latencies, 3, NULL, parameters, NULL, NULL, 0);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
@@ -101,8 +87,8 @@ static void read_figures(const struct orders_load *load, PGconn *database, const
 	outcome->p99_ms = strtod(PQgetvalue(result, 0, 1), NULL);
 	outcome->slow_percent = strtod(PQgetvalue(result, 0, 2), NULL);
 	PQclear(result);
-	outcome->paid = (int64_t)orders_bench_query(
-		database, "SELECT count(*) FROM payments.orders", NULL, 0);
+	outcome->paid =
+		(int64_t)bench_query(database, "SELECT count(*) FROM payments.orders", NULL, 0);
 }
 
 /* Keep an eye on it for as long as new orders are made. */
@@ -118,7 +104,7 @@ static void observe(const struct orders_load *load, PGconn *database, double spa
 			sum += (double)crowd.under_way;
 			looks++;
 			if (span[0] == 0)
-				span[0] = orders_bench_query(database, bench_clock, NULL, 0);
+				span[0] = bench_query(database, bench_clock, NULL, 0);
 		}
 		if (load->meanwhile && at_ms >= next_ms) {
 			load->meanwhile(load->context);
@@ -126,7 +112,7 @@ static void observe(const struct orders_load *load, PGconn *database, double spa
 		}
 		pause_ms(LOOK_PAUSE_MS);
 	}
-	span[1] = orders_bench_query(database, bench_clock, NULL, 0);
+	span[1] = bench_query(database, bench_clock, NULL, 0);
 	outcome->under_way = looks > 0 ? sum / looks : 0;
 }
 
@@ -172,7 +158,7 @@ static bool is_queued(const char *order)
  * seen again; finalizing it once more under the same key does no harm. */
 static void look(PGconn *database)
 {
-	int64_t under_way = (int64_t)orders_bench_query(database, bench_under_way, NULL, 0);
+	int64_t under_way = (int64_t)bench_query(database, bench_under_way, NULL, 0);
 	PGresult *result = PQexec(database, bench_authorized);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		bench_fail("PostgreSQL: %s", PQerrorMessage(database));

@@ -29,7 +29,3 @@ struct orders_outcome {
  * does not count. */
 void orders_load_run(
 	const struct orders_load *load, PGconn *database, struct orders_outcome *outcome);
-
-/* Run statements and return the first value, or 0 where there is none. */
-double orders_bench_query(
-	PGconn *database, const char *sql, const char *const parameters[], int count);

@@ -12,7 +12,7 @@ add_dependencies(waiting_room_servers_control_test waiting-room-memory-server)
 
 # The family's bench, a row for each technology; bench/run.sh runs it. Included once all servers are
 # known. The folder of bench/ comes later in the build, and CMake does not mind.
-foreach(part load_client crowd_client peer_server)
+foreach(part crowd_client peer_server)
 	string(REGEX REPLACE "_.*" "" name ${part})
 	onsale_program(waiting_room_${name} SOURCES ${part}_bench.c LINK onsale_http onsale_testkit)
 endforeach()
@@ -24,7 +24,7 @@ target_compile_definitions(waiting-room_bench PRIVATE
 	WAITING_ROOM_BENCH="${CMAKE_CURRENT_BINARY_DIR}" WAITING_ROOM_SOURCE="${CMAKE_SOURCE_DIR}"
 	WAITING_ROOM_MEMORY_SERVER="$<TARGET_FILE:waiting-room-memory-server>"
 	REDIS_STREAMS_SERVER="$<TARGET_FILE:redis-streams-server>")
-add_dependencies(waiting-room_bench waiting_room_load waiting_room_crowd waiting_room_peer
+add_dependencies(waiting-room_bench waiting_room_crowd waiting_room_peer
 	waiting-room-memory-server redis-streams-server)
 
 # That it works; what it finds in so short a time says nothing.

@@ -46,7 +46,7 @@ static size_t begun_count, told_count;
 static int64_t awaited; /* The largest number that anybody was told. */
 
 static int read_settings(int argc, char **argv);
-static void open_stream(size_t index, const char *path);
+static void open_stream(size_t index, const char *token);
 static void read_ready(void);
 
 static void fail(const char *what)
@@ -67,10 +67,11 @@ int main(int argc, char **argv)
 	if (!targets || !watchers || epoll_fd < 0)
 		fail(targets_path);
 	for (size_t i = 0; i < (size_t)stream_count; i++) {
-		if (!fgets(line, sizeof line, targets))
+		const char *token = fgets(line, sizeof line, targets) ? strchr(line, '\t') : NULL;
+		if (!token)
 			fail("too few people");
 		line[strcspn(line, "\n")] = '\0';
-		open_stream(i, line);
+		open_stream(i, token + 1);
 		while ((i + 1 == (size_t)stream_count || i % BURST == 0) && begun_count <= i)
 			read_ready();
 	}
@@ -102,7 +103,7 @@ static int read_settings(int argc, char **argv)
 			.kind = CONFIG_TEXT,
 			.value = &targets_path,
 			.required = true,
-			.help = "the file with the path of each person's place"},
+			.help = "the file that http_load --keep has written of their joins"},
 	};
 	static const struct config_program program = {.name = "waiting_room_crowd",
 		.summary = "Keeps a stream open for each of many people.",
@@ -112,7 +113,7 @@ static int read_settings(int argc, char **argv)
 	return program_configure(&program, argc, argv, NULL);
 }
 
-static void open_stream(size_t index, const char *path)
+static void open_stream(size_t index, const char *token)
 {
 	char request[LINE_SIZE + 64];
 	struct watcher *watcher = &watchers[index];
@@ -133,8 +134,8 @@ static void open_stream(size_t index, const char *path)
 	if (bind(watcher->fd, (struct sockaddr *)&from, sizeof from) != 0 ||
 		connect(watcher->fd, (struct sockaddr *)&to, sizeof to) != 0)
 		fail("connect");
-	int size = snprintf(
-		request, sizeof request, "GET %s/stream HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+	int size = snprintf(request, sizeof request,
+		"GET /waiting-room/%s/stream HTTP/1.1\r\nHost: localhost\r\n\r\n", token);
 	if (send(watcher->fd, request, (size_t)size, MSG_NOSIGNAL) != size)
 		fail("send");
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = watcher};

@@ -34,16 +34,16 @@ static void note_usage(struct bench_rates *rates, const struct usage *before,
 }
 
 void bench_rate(const struct server *server, const struct bench_technology *technology,
-	const struct bench_load *load, struct bench_rates *rates)
+	const struct http_load *load, struct bench_rates *rates)
 {
-	struct bench_outcome outcome;
+	struct http_load_outcome outcome;
 	struct usage before = usage_of(server, technology);
 	bench_run_load(load, &outcome);
 	struct usage after = usage_of(server, technology);
 	if (outcome.good < 1)
 		bench_fail("no good answer from port %u", (unsigned)load->port);
 	if (technology && load->join)
-		bench_judge_joins(technology->name, &outcome);
+		http_load_judge_joins(technology->name, &outcome);
 	note_usage(rates, &before, &after, outcome.good);
 	series_add(&rates->rate, outcome.good / outcome.seconds);
 	series_add(&rates->p50_ms, outcome.p50_ms);
@@ -57,7 +57,7 @@ void bench_joins(struct bench_room *room, const char *event, struct bench_rates 
 {
 	char path[128];
 	snprintf(path, sizeof path, "/events/%s/waiting-room", event);
-	struct bench_load load = {.port = room->server.port, .join = path, .good = 201};
+	struct http_load load = {.port = room->server.port, .join = path, .good = 201};
 	bench_room_set(room, &(struct bench_event){event, "paused", WAITING_ROOM_RATE_MAX, 0});
 	bench_rate(&room->server, room->technology, &load, rates);
 	bench_room_empty_log(room);

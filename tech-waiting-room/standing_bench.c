@@ -34,19 +34,19 @@ static void pause_ns(long ns)
 	nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
 }
 
-static void fill_room(struct bench_room *room, const char *event, int64_t count, const char *tokens)
+static void fill_room(struct bench_room *room, const char *event, int64_t count, const char *keep)
 {
 	char path[128];
-	struct bench_outcome outcome;
+	struct http_load_outcome outcome;
 	snprintf(path, sizeof path, "/events/%s/waiting-room", event);
 	bench_room_set(room, &(struct bench_event){event, "paused", WAITING_ROOM_RATE_MAX, 0});
-	bench_run_load(&(struct bench_load){.port = room->server.port,
+	bench_run_load(&(struct http_load){.port = room->server.port,
 			       .join = path,
 			       .good = 201,
 			       .count = count,
-			       .tokens = tokens},
+			       .keep = keep},
 		&outcome);
-	bench_judge_joins(room->technology->name, &outcome);
+	http_load_judge_joins(room->technology->name, &outcome);
 	if ((int64_t)outcome.good != count)
 		bench_fail("%s refused %.0f joins", room->technology->name,
 			outcome.refused + outcome.failed);
@@ -220,7 +220,7 @@ void bench_most(const struct bench_technology *technology, const char *folder,
 	struct bench_standing *standing)
 {
 	static struct bench_room room;
-	struct bench_outcome outcome;
+	struct http_load_outcome outcome;
 	bench_room_open(&room, technology, folder);
 	/* What connections take is there before, and is not counted. */
 	fill_room(&room, "warm", WARM_PER_CONNECTION * bench_settings.connections, NULL);
@@ -228,7 +228,7 @@ void bench_most(const struct bench_technology *technology, const char *folder,
 	struct memory before = {.room = &room}, first = {.room = &room}, after = {.room = &room};
 	int64_t most = bench_settings.most, mark = most > PEOPLE_FIRST ? PEOPLE_FIRST : most / 2;
 	memory_read(&before);
-	bench_run_load(&(struct bench_load){.port = room.server.port,
+	bench_run_load(&(struct http_load){.port = room.server.port,
 			       .join = "/events/most/waiting-room",
 			       .good = 201,
 			       .count = most,
@@ -237,7 +237,7 @@ void bench_most(const struct bench_technology *technology, const char *folder,
 			       .context = &first},
 		&outcome);
 	memory_read(&after);
-	bench_judge_joins(technology->name, &outcome);
+	http_load_judge_joins(technology->name, &outcome);
 	if ((int64_t)outcome.good != most)
 		bench_fail("%s acknowledged only %.0f of %lld joins", technology->name,
 			outcome.good, (long long)most);

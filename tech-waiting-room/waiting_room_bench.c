@@ -132,33 +132,50 @@ static int read_settings(int argc, char **argv)
 
 /* ---- The programs ---- */
 
-/* A thousand people who wait; everybody's path to read goes to the same file, since the peer, which
- * does not look at it, gets the same requests. */
+/* A line of `http_load --ask` for each place that was kept: somebody reads it. */
+static void write_readers(const char *kept, const char *file)
+{
+	char line[BENCH_TEXT_SIZE];
+	FILE *from = fopen(kept, "re"), *to = fopen(file, "we");
+	while (from && to && fgets(line, sizeof line, from)) {
+		const char *token = strchr(line, '\t') + 1;
+		fprintf(to, "GET\t/waiting-room/%.*s\t\t\t\n", (int)strcspn(token, "\n"), token);
+	}
+	if (!from || !to || fclose(from) != 0 || fclose(to) != 0)
+		bench_fail("%s cannot be written", file);
+}
+
+/* A thousand people who wait; everybody's request to read goes to the same file, since the peer,
+ * which does not look at it, gets the same ones. */
 static void open_readers(struct bench_room *room, const char *file)
 {
-	struct bench_outcome outcome;
+	struct http_load_outcome outcome;
+	char kept[BENCH_TEXT_SIZE];
+	snprintf(kept, sizeof kept, "%s/kept", bench.folder);
 	bench_room_set(room, &(struct bench_event){"readers", "paused", WAITING_ROOM_RATE_MAX, 0});
-	bench_run_load(&(struct bench_load){.port = room->server.port,
+	bench_run_load(&(struct http_load){.port = room->server.port,
 			       .join = "/events/readers/waiting-room",
 			       .good = 201,
 			       .count = READERS,
-			       .tokens = file},
+			       .keep = kept},
 		&outcome);
-	bench_judge_joins(room->technology->name, &outcome);
+	http_load_judge_joins(room->technology->name, &outcome);
+	write_readers(kept, file);
 }
 
 /* What somebody in the middle is answered, whose place has as many digits as most have. */
 static void write_reply(const struct bench_room *room, const char *readers)
 {
-	char path[BENCH_TEXT_SIZE];
+	char line[BENCH_TEXT_SIZE] = "";
 	struct http_client client;
 	struct http_client_reply reply = {0};
 	FILE *file = fopen(readers, "re");
-	for (size_t i = 0; file && i < READERS / 2 && fgets(path, sizeof path, file);)
+	for (size_t i = 0; file && i < READERS / 2 && fgets(line, sizeof line, file);)
 		i++;
-	if (!file || fclose(file) != 0)
+	if (!file || fclose(file) != 0 || !strchr(line, '\t'))
 		bench_fail("%s cannot be read", readers);
-	path[strcspn(path, "\n")] = '\0';
+	char *path = strchr(line, '\t') + 1;
+	path[strcspn(path, "\t")] = '\0';
 	http_client_init(&client, room->server.port);
 	if (http_client_call(&client, "GET", path, NULL, NULL, &reply) != HTTP_CLIENT_OK ||
 		reply.status != 200)
@@ -214,9 +231,10 @@ static void close_all(void)
 
 static void run_peer(enum subject subject)
 {
-	struct bench_load join = {
+	struct http_load join = {
 		.port = bench.peer.port, .join = "/events/peer/nothing", .good = 204};
-	struct bench_load read = {.port = bench.peer.port, .read = bench.readers, .good = 200};
+	struct http_load read = {
+		.port = bench.peer.port, .ask = bench.readers, .again = true, .good = 200};
 	if (subject == JOINS)
 		bench_rate(&bench.peer, NULL, &join, &bench.peer_joins);
 	else
@@ -233,7 +251,8 @@ static void run_row(struct row *row, enum subject subject, int64_t round)
 	}
 	readers_of(row, text);
 	bench_rate(&row->room.server, row->room.technology,
-		&(struct bench_load){.port = row->room.server.port, .read = text, .good = 200},
+		&(struct http_load){
+			.port = row->room.server.port, .ask = text, .again = true, .good = 200},
 		&row->reads);
 	bench_room_empty_log(&row->room);
 }

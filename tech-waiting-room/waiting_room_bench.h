@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bench/http_load.h"
 #include "bench/measure.h"
 #include "bench/report.h"
 #include "bench/servers.h"
@@ -76,28 +77,8 @@ void bench_room_empty_log(const struct bench_room *room);
 
 /* ---- Loads ---- */
 
-struct bench_load {
-	uint16_t port;
-	const char *join;   /* The path to POST to; NULL: `read`. */
-	const char *read;   /* The file with paths to GET. */
-	int good;           /* The status of a good answer. */
-	int64_t count;      /* 0: for bench_settings.seconds. */
-	const char *tokens; /* The file for the paths of the places; NULL: none. */
-	int64_t mark;       /* Call `on_mark` when so many joins were acknowledged; 0: never. */
-	void (*on_mark)(void *context);
-	void *context;
-};
-
-struct bench_outcome {
-	double good, refused, failed, seconds, p50_ms, p99_ms;
-	int64_t largest, distinct, disorder;
-};
-
-void bench_run_load(const struct bench_load *load, struct bench_outcome *outcome);
-
-/* Ends the bench unless all joins of a new event were acknowledged and got the places 1..n, each
- * once and in order. */
-void bench_judge_joins(const char *who, const struct bench_outcome *outcome);
+/* Such a load, with the settings' connections; without a count, for the settings' seconds. */
+void bench_run_load(const struct http_load *load, struct http_load_outcome *outcome);
 
 /* ---- The measures ---- */
 
@@ -109,7 +90,7 @@ struct bench_rates {
 
 /* Load a server and note what came and what it cost. The technology may be NULL: none behind it. */
 void bench_rate(const struct server *server, const struct bench_technology *technology,
-	const struct bench_load *load, struct bench_rates *rates);
+	const struct http_load *load, struct bench_rates *rates);
 
 /* Joins of a new event; and then those people's admission. */
 void bench_joins(struct bench_room *room, const char *event, struct bench_rates *rates);
