@@ -163,7 +163,7 @@ static void name_event(int64_t number, char event[ID_TEXT_SIZE])
 	struct http_client_reply reply = {0};
 	char path[URL_SIZE];
 	(void)snprintf(path, sizeof path, "/events?limit=%lld", (long long)number + 1);
-	product_get(&bench.product, path, &reply);
+	product_get(bench.product.port, path, &reply);
 	json_t *list = http_client_reply_json(&reply);
 	const char *name = json_string_value(json_object_get(
 		json_array_get(json_object_get(list, "items"), (size_t)number), "eventId"));
@@ -184,7 +184,7 @@ static void measure_start(void)
 	name_event(0, bench.event);
 	(void)snprintf(path, sizeof path, "/events/%s/availability", bench.event);
 	began_ms = now_ms();
-	product_get(&bench.product, path, &reply);
+	product_get(bench.product.port, path, &reply);
 	series_add(&bench.first_ms, (double)(now_ms() - began_ms));
 	http_client_reply_release(&reply);
 }
@@ -196,7 +196,7 @@ static void write_same_bytes(void)
 	struct http_client_reply reply = {0};
 	char path[URL_SIZE], folder[PATH_SIZE];
 	(void)snprintf(path, sizeof path, "/events/%s/availability", bench.event);
-	product_get(&bench.product, path, &reply);
+	product_get(bench.product.port, path, &reply);
 	(void)snprintf(folder, sizeof folder, "%s/www", bench.product.folder);
 	if (mkdir(folder, 0755) != 0)
 		bench_fail("%s cannot be made", folder);

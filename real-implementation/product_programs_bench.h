@@ -32,13 +32,12 @@ void product_stop(struct product *product);
 /* `onsale import venue FILE`, or event. */
 void product_import(const char *kind, const char *path);
 
-/* A reply that must have this status; the caller releases it. `headers` and `body` may be NULL. */
 struct product_call {
-	const char *method, *path, *headers, *body;
-	int status;
+	const char *method, *path;
+	const char *headers, *body; /* May be NULL. */
 };
-void product_call(const struct product *product, const struct product_call *call,
-	struct http_client_reply *reply);
 
-/* GET with 200. */
-void product_get(const struct product *product, const char *path, struct http_client_reply *reply);
+/* Ask the server on this port, whichever it is. The reply must be 200 or 201; the caller releases
+ * it. */
+void product_call(uint16_t port, const struct product_call *call, struct http_client_reply *reply);
+void product_get(uint16_t port, const char *path, struct http_client_reply *reply);

@@ -24,34 +24,14 @@
 #include "real-implementation/bench/rush.sql.h"
 
 enum {
-	READY_MS = 60000,
-	READERS = 1000,
 	CLIENT_CHOICES = 5,
 	PAID_MS_MAX = 120000,
 	PAUSE_NS = 2000000,
 	CALM_PERCENT = 70,
 	RUSH_FACTOR = 3,
-	QUEUE_DEPTH = 4, /* As in the family's bench. */
 };
 
-enum subject {
-	JOINS,
-	MEMORY_JOINS,
-	READS,
-	SAME_READS,
-	HOLDS,
-	CALM_HOLDS,
-	RUSH_HOLDS,
-	PGBENCH_HOLDS,
-	PURCHASES,
-	PURCHASE_HOLDS,
-	PURCHASE_ORDERS,
-	PURCHASE_PAYMENTS,
-	PGBENCH_PURCHASES,
-	SUBJECT_COUNT,
-};
-
-static const char *const titles[] = {
+const char *const rush_titles[] = {
 	[JOINS] = "joins",
 	[MEMORY_JOINS] = "… of a waiting room in memory",
 	[READS] = "reads of one's place",
@@ -75,14 +55,13 @@ struct figures {
 static struct {
 	struct product product;
 	PGconn *database;
-	struct server memory, peer;
 	struct rush_event hall;                 /* pgbench's. */
 	int64_t hold_clients, purchase_clients; /* That pgbench likes best. */
 	struct figures figures[SUBJECT_COUNT];
 	struct series spread; /* p99 ÷ p50 of a calm round. */
 } bench;
 
-static int64_t seconds, rounds, connections, sweep_seconds, seats, purchases, persons;
+struct rush_settings rush_settings;
 static const char *result_path;
 
 static int read_settings(int argc, char **argv)
@@ -90,21 +69,21 @@ static int read_settings(int argc, char **argv)
 	static const struct config_setting table[] = {
 		{.flag = "seconds",
 			.kind = CONFIG_INTEGER,
-			.value = &seconds,
+			.value = &rush_settings.seconds,
 			.fallback = "4",
 			.min = 1,
 			.max = 60,
 			.help = "how long each load lasts"},
 		{.flag = "rounds",
 			.kind = CONFIG_INTEGER,
-			.value = &rounds,
+			.value = &rush_settings.rounds,
 			.fallback = "5",
 			.min = 1,
 			.max = SERIES_MAX,
 			.help = "interleaved rounds"},
 		{.flag = "connections",
 			.kind = CONFIG_INTEGER,
-			.value = &connections,
+			.value = &rush_settings.connections,
 			.fallback = "512",
 			.min = 1,
 			.max = 8000,
@@ -113,7 +92,7 @@ static int read_settings(int argc, char **argv)
 				"each; an open loop has eight times as many"},
 		{.flag = "sweep",
 			.kind = CONFIG_INTEGER,
-			.value = &sweep_seconds,
+			.value = &rush_settings.sweep_seconds,
 			.fallback = "2",
 			.max = 60,
 			.help = "for how many seconds each number of pgbench's clients is tried; "
@@ -121,21 +100,21 @@ static int read_settings(int argc, char **argv)
 				"it gets 16"},
 		{.flag = "seats",
 			.kind = CONFIG_INTEGER,
-			.value = &seats,
+			.value = &rush_settings.seats,
 			.fallback = "100000",
 			.min = 1000,
 			.max = 200000,
 			.help = "of the hall, in thousands"},
 		{.flag = "purchases",
 			.kind = CONFIG_INTEGER,
-			.value = &purchases,
+			.value = &rush_settings.purchases,
 			.fallback = "5000",
 			.min = 1,
 			.max = 100000,
 			.help = "of each round"},
 		{.flag = "people",
 			.kind = CONFIG_INTEGER,
-			.value = &persons,
+			.value = &rush_settings.persons,
 			.fallback = "200000",
 			.min = 1000,
 			.max = 1000000,
@@ -158,7 +137,7 @@ static int64_t now_ms(void)
 	return clock_monotonic_ms(clock_system());
 }
 
-static const char *scratch(char path[RUSH_TEXT_SIZE], const char *name)
+const char *rush_scratch(char path[RUSH_TEXT_SIZE], const char *name)
 {
 	(void)snprintf(path, RUSH_TEXT_SIZE, "%s/%s", bench.product.folder, name);
 	return path;
@@ -171,7 +150,7 @@ static int64_t ask(const char *sql, const struct rush_event *event)
 }
 
 /* A new event, and its id. */
-static void new_event(const char *what, int64_t round, struct rush_event *event)
+void rush_new_event(const char *what, int64_t round, struct rush_event *event)
 {
 	char name[RUSH_TEXT_SIZE];
 	(void)snprintf(name, sizeof name, "%s %lld", what, (long long)round);
@@ -191,56 +170,7 @@ static void tidy(void)
 	bench_query(bench.database, bench_checkpoint, NULL, 0);
 }
 
-/* ---- Servers beside it ---- */
-
-static void start_beside(
-	struct server *server, const char *const arguments[], const char *const environment[])
-{
-	char log[RUSH_TEXT_SIZE], line[RUSH_TEXT_SIZE];
-	const struct process_options options = {.arguments = arguments,
-		.environment = environment,
-		.error_path = scratch(log, "beside.log")};
-	if (process_start(&server->process, &options) != STATUS_OK ||
-		process_wait_line(&server->process, "ready http://127.0.0.1:", READY_MS, line,
-			sizeof line) != STATUS_OK)
-		bench_fail("%s does not start; %s says why", arguments[0], log);
-	server->port = (uint16_t)strtoul(strrchr(line, ':') + 1, NULL, 10);
-}
-
-static void start_memory(void)
-{
-	static const char *const arguments[] = {RUSH_MEMORY_SERVER, NULL};
-	static const char *const environment[] = {"PORT=0", NULL};
-	start_beside(&bench.memory, arguments, environment);
-}
-
-/* An endpoint that returns what the first of these requests returns. */
-static void start_peer(const char *reads)
-{
-	char flag[RUSH_TEXT_SIZE], line[RUSH_TEXT_SIZE], header[RUSH_TEXT_SIZE], *rest;
-	struct http_client_reply reply = {0};
-	FILE *file = fopen(reads, "re");
-	if (!file || !fgets(line, sizeof line, file))
-		bench_fail("%s cannot be read", reads);
-	fclose(file);
-	(void)strtok_r(line, "\t", &rest);
-	const char *path = strtok_r(NULL, "\t", &rest);
-	(void)snprintf(
-		header, sizeof header, "Authorization: Bearer %s\r\n", strtok_r(NULL, "\t", &rest));
-	product_call(&bench.product,
-		&(struct product_call){
-			.method = "GET", .path = path, .headers = header, .status = 200},
-		&reply);
-	scratch_write(bench.product.folder, "reply", "%s", reply.body);
-	http_client_reply_release(&reply);
-	(void)snprintf(flag, sizeof flag, "--reply=%s/reply", bench.product.folder);
-	const char *const arguments[] = {RUSH_PEER, flag, NULL};
-	start_beside(&bench.peer, arguments, NULL);
-}
-
-/* ---- Joins and reads ---- */
-
-static void note(enum subject subject, const struct http_load_outcome *outcome)
+void rush_note(enum rush_subject subject, const struct http_load_outcome *outcome)
 {
 	struct figures *figures = &bench.figures[subject];
 	double rate = outcome->good / outcome->seconds;
@@ -252,84 +182,6 @@ static void note(enum subject subject, const struct http_load_outcome *outcome)
 	fprintf(stderr, " %.0f", rate);
 }
 
-static void run(enum subject subject, const struct http_load *load)
-{
-	struct http_load_outcome outcome;
-	http_load_run(load, &outcome);
-	if (outcome.good < 1)
-		bench_fail("%s: there is no good answer", titles[subject]);
-	if (load->join || load->places)
-		http_load_judge_joins(titles[subject], &outcome);
-	note(subject, &outcome);
-}
-
-static void put_room(uint16_t port, const char *event)
-{
-	char path[RUSH_TEXT_SIZE];
-	struct http_client client;
-	struct http_client_reply reply = {0};
-	(void)snprintf(path, sizeof path, "/events/%s/waiting-room", event);
-	http_client_init(&client, port);
-	if (http_client_call(&client, "PUT", path, PRODUCT_BENCH_ADMIN,
-		    "{\"state\":\"paused\",\"ratePerSecond\":100,\"activeMax\":100,"
-		    "\"claimSeconds\":3600,\"heartbeatSeconds\":3600,\"sessionSeconds\":3600}",
-		    &reply) != HTTP_CLIENT_OK ||
-		(reply.status != 200 && reply.status != 201))
-		bench_fail("PUT %s: %d", path, reply.status);
-	http_client_reply_release(&reply);
-	http_client_release(&client);
-}
-
-static void run_joins(enum subject subject, const struct rush_event *event)
-{
-	char path[RUSH_TEXT_SIZE], joins[RUSH_TEXT_SIZE], kept[RUSH_TEXT_SIZE];
-	bool ours = subject == JOINS;
-	uint16_t port = ours ? bench.product.port : bench.memory.port;
-	(void)snprintf(path, sizeof path, "/events/%s/waiting-room", event->id);
-	put_room(port, event->id);
-	if (ours)
-		rush_write_joins(scratch(joins, "joins"), event->id);
-	run(subject,
-		&(struct http_load){.port = port,
-			.join = ours ? NULL : path,
-			.ask = ours ? joins : NULL,
-			.places = ours,
-			.good = 201,
-			.connections = 2 * connections,
-			.depth = QUEUE_DEPTH,
-			.seconds = seconds,
-			.keep = ours ? scratch(kept, "places") : NULL});
-}
-
-static void run_reads(enum subject subject)
-{
-	char reads[RUSH_TEXT_SIZE];
-	run(subject,
-		&(struct http_load){.port = subject == READS ? bench.product.port : bench.peer.port,
-			.ask = scratch(reads, "reads"),
-			.again = true,
-			.good = 200,
-			.connections = 2 * connections,
-			.depth = QUEUE_DEPTH,
-			.seconds = seconds});
-}
-
-/* Each other round the other way round, so that nobody always comes after the same one. */
-static void run_queue(int64_t round)
-{
-	char reads[RUSH_TEXT_SIZE], kept[RUSH_TEXT_SIZE];
-	struct rush_event event;
-	bool forward = round % 2 == 0;
-	new_event("queue", round, &event);
-	run_joins(forward ? JOINS : MEMORY_JOINS, &event);
-	run_joins(forward ? MEMORY_JOINS : JOINS, &event);
-	rush_write_reads(scratch(reads, "reads"), scratch(kept, "places"), READERS);
-	if (round == 0)
-		start_peer(reads);
-	run_reads(forward ? READS : SAME_READS);
-	run_reads(forward ? SAME_READS : READS);
-}
-
 /* ---- Holds ---- */
 
 /* The board is there before the first asks, as it is when a sale begins. */
@@ -338,37 +190,40 @@ static void warm(const struct rush_event *event)
 	char path[RUSH_TEXT_SIZE];
 	struct http_client_reply reply = {0};
 	(void)snprintf(path, sizeof path, "/events/%s/availability", event->id);
-	product_get(&bench.product, path, &reply);
+	product_get(bench.product.port, path, &reply);
 	http_client_reply_release(&reply);
 }
 
 /* Holds for as long as `load` says. Returns how many per second were granted. */
-static double run_holds(enum subject subject, int64_t round, double rate)
+static double run_holds(enum rush_subject subject, int64_t round, double rate)
 {
 	char holds[RUSH_TEXT_SIZE];
 	struct rush_event event;
 	struct http_load_outcome outcome;
 	/* An open loop ends before the seats do. */
-	int64_t most_seconds = rate > 0 ? (int64_t)((double)seats / rate) : seconds;
-	new_event(titles[subject], round, &event);
-	rush_write_holds(scratch(holds, "holds"), &event, event.seats);
+	int64_t most_seconds =
+		rate > 0 ? (int64_t)((double)rush_settings.seats / rate) : rush_settings.seconds;
+	rush_new_event(rush_titles[subject], round, &event);
+	rush_write_holds(rush_scratch(holds, "holds"), &event, event.seats);
 	tidy();
 	warm(&event);
-	http_load_run(&(struct http_load){.port = bench.product.port,
-			      .ask = holds,
-			      .good = 201,
-			      .connections = rate > 0 ? 8 * connections : connections,
-			      .depth = 1,
-			      .seconds = most_seconds < 1      ? 1
-				      : most_seconds < seconds ? most_seconds
-							       : seconds,
-			      .rate = (int64_t)rate,
-			      .seed = round + 1},
+	http_load_run(
+		&(struct http_load){.port = bench.product.port,
+			.ask = holds,
+			.good = 201,
+			.connections = rate > 0 ? 8 * rush_settings.connections
+						: rush_settings.connections,
+			.depth = 1,
+			.seconds = most_seconds < 1                    ? 1
+				: most_seconds < rush_settings.seconds ? most_seconds
+								       : rush_settings.seconds,
+			.rate = (int64_t)rate,
+			.seed = round + 1},
 		&outcome);
 	if (ask(bench_count_holds, &event) != (int64_t)outcome.good)
-		bench_fail("%s: %.0f holds were granted, and others are stored", titles[subject],
-			outcome.good);
-	note(subject, &outcome);
+		bench_fail("%s: %.0f holds were granted, and others are stored",
+			rush_titles[subject], outcome.good);
+	rush_note(subject, &outcome);
 	if (subject == CALM_HOLDS)
 		series_add(&bench.spread, outcome.p99_ms / outcome.p50_ms);
 	return outcome.good / outcome.seconds;
@@ -396,8 +251,8 @@ static int64_t find_best(const char *script)
 	static const int64_t choices[CLIENT_CHOICES] = {4, 8, 16, 32, 64};
 	int64_t best = 16;
 	double most = -1;
-	for (size_t i = 0; i < CLIENT_CHOICES && sweep_seconds > 0; i++) {
-		double rate = pgbench(script, choices[i], sweep_seconds);
+	for (size_t i = 0; i < CLIENT_CHOICES && rush_settings.sweep_seconds > 0; i++) {
+		double rate = pgbench(script, choices[i], rush_settings.sweep_seconds);
 		fprintf(stderr, " %lld: %.0f", (long long)choices[i], rate);
 		if (rate > most)
 			best = choices[i];
@@ -409,22 +264,23 @@ static int64_t find_best(const char *script)
 
 /* ---- Purchases ---- */
 
-static void run_phase(enum subject subject, const char *requests, const char *keep,
+static void run_phase(enum rush_subject subject, const char *requests, const char *keep,
 	const char *member, int status)
 {
 	struct http_load_outcome outcome;
 	http_load_run(&(struct http_load){.port = bench.product.port,
 			      .ask = requests,
 			      .good = status,
-			      .connections = connections,
+			      .connections = rush_settings.connections,
 			      .depth = 1,
 			      .keep = keep,
 			      .member = member},
 		&outcome);
-	if ((int64_t)outcome.good != purchases)
-		bench_fail("%s: %.0f of %lld", titles[subject], outcome.good, (long long)purchases);
+	if ((int64_t)outcome.good != rush_settings.purchases)
+		bench_fail("%s: %.0f of %lld", rush_titles[subject], outcome.good,
+			(long long)rush_settings.purchases);
 	if (subject != PURCHASE_PAYMENTS)
-		note(subject, &outcome);
+		rush_note(subject, &outcome);
 }
 
 static void wait_until_paid(const struct rush_event *event)
@@ -435,7 +291,7 @@ static void wait_until_paid(const struct rush_event *event)
 			bench_fail("some orders are not paid after %d s", PAID_MS_MAX / 1000);
 		(void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
 	}
-	if (ask(bench_count_bought, event) != purchases)
+	if (ask(bench_count_bought, event) != rush_settings.purchases)
 		bench_fail("what was sold, ticketed and paid is not the same");
 }
 
@@ -446,25 +302,27 @@ static void run_purchases(int64_t round)
 	char requests[RUSH_TEXT_SIZE], kept[RUSH_TEXT_SIZE];
 	struct rush_event event;
 	struct figures *figures = bench.figures;
-	new_event("purchases", round, &event);
-	rush_write_holds(scratch(requests, "requests"), &event, purchases);
+	rush_new_event("purchases", round, &event);
+	rush_write_holds(rush_scratch(requests, "requests"), &event, rush_settings.purchases);
 	tidy();
 	warm(&event);
 	int64_t begin_ms = now_ms(), spent_ms = 0;
-	run_phase(PURCHASE_HOLDS, requests, scratch(kept, "kept"), "holdId", 201);
+	run_phase(PURCHASE_HOLDS, requests, rush_scratch(kept, "kept"), "holdId", 201);
 	spent_ms += now_ms() - begin_ms;
-	rush_write_orders(requests, kept, purchases);
+	rush_write_orders(requests, kept, rush_settings.purchases);
 	begin_ms = now_ms();
 	run_phase(PURCHASE_ORDERS, requests, kept, "orderId", 201);
 	spent_ms += now_ms() - begin_ms;
-	rush_write_confirmations(requests, kept, purchases);
+	rush_write_confirmations(requests, kept, rush_settings.purchases);
 	begin_ms = now_ms();
 	run_phase(PURCHASE_PAYMENTS, requests, NULL, NULL, 202);
 	wait_until_paid(&event);
 	int64_t paying_ms = now_ms() - begin_ms;
 	spent_ms += paying_ms;
-	series_add(&figures[PURCHASE_PAYMENTS].rate, (double)purchases * 1000 / (double)paying_ms);
-	series_add(&figures[PURCHASES].rate, (double)purchases * 1000 / (double)spent_ms);
+	series_add(&figures[PURCHASE_PAYMENTS].rate,
+		(double)rush_settings.purchases * 1000 / (double)paying_ms);
+	series_add(&figures[PURCHASES].rate,
+		(double)rush_settings.purchases * 1000 / (double)spent_ms);
 	fprintf(stderr, " %.0f, together %.0f", figures[PURCHASE_PAYMENTS].rate.values[round],
 		figures[PURCHASES].rate.values[round]);
 }
@@ -475,7 +333,7 @@ static void run_product(int64_t round)
 {
 	product_start(&bench.product);
 	fprintf(stderr, " queue");
-	run_queue(round);
+	rush_queue_round(round);
 	fprintf(stderr, "; holds");
 	double peak = run_holds(HOLDS, round, 0);
 	(void)run_holds(CALM_HOLDS, round, peak * CALM_PERCENT / 100);
@@ -488,8 +346,9 @@ static void run_product(int64_t round)
 /* Without the product: it would look after the seats, too. */
 static void run_pgbench(void)
 {
-	double holds = pgbench(RUSH_HOLD_SCRIPT, bench.hold_clients, seconds);
-	double bought = pgbench(RUSH_PURCHASE_SCRIPT, bench.purchase_clients, seconds);
+	double holds = pgbench(RUSH_HOLD_SCRIPT, bench.hold_clients, rush_settings.seconds);
+	double bought =
+		pgbench(RUSH_PURCHASE_SCRIPT, bench.purchase_clients, rush_settings.seconds);
 	if (ask(bench_count_unpaid, &bench.hall) > bench.purchase_clients)
 		bench_fail("pgbench has left orders that are not paid");
 	series_add(&bench.figures[PGBENCH_HOLDS].rate, holds);
@@ -501,10 +360,10 @@ static void open_all(void)
 {
 	product_open(&bench.product, "rush-bench");
 	bench.database = bench_connect(bench.product.postgres.url);
-	rush_open_people(persons);
-	rush_import_hall(&bench.product, seats);
-	new_event("pgbench", 0, &bench.hall);
-	start_memory();
+	rush_open_people(rush_settings.persons);
+	rush_import_hall(&bench.product, rush_settings.seats);
+	rush_new_event("pgbench", 0, &bench.hall);
+	rush_queue_open(&bench.product);
 	fprintf(stderr, "pgbench, holds:");
 	bench.hold_clients = find_best(RUSH_HOLD_SCRIPT);
 	fprintf(stderr, "pgbench, purchases:");
@@ -513,17 +372,16 @@ static void open_all(void)
 
 static void close_all(void)
 {
-	server_stop(&bench.peer);
-	server_stop(&bench.memory);
+	rush_queue_close();
 	rush_close_people();
 	PQfinish(bench.database);
 	product_close(&bench.product);
 }
 
-static void tell_row(struct report *report, enum subject subject)
+static void tell_row(struct report *report, enum rush_subject subject)
 {
 	const struct figures *figures = &bench.figures[subject];
-	json_t *row = report_row(report, "what", titles[subject]);
+	json_t *row = report_row(report, "what", rush_titles[subject]);
 	report_cell(row, "rate", &figures->rate, BETTER_MORE);
 	if (figures->p50_ms.count > 0) {
 		report_cell(row, "p50", &figures->p50_ms, BETTER_LESS);
@@ -536,8 +394,8 @@ static void tell_row(struct report *report, enum subject subject)
 	report_number(row, "failed", figures->failed);
 }
 
-static void tell_ratio(struct report *report, const struct report_ratio *ratio, enum subject above,
-	enum subject below)
+static void tell_ratio(struct report *report, const struct report_ratio *ratio,
+	enum rush_subject above, enum rush_subject below)
 {
 	struct series series =
 		series_divide(&bench.figures[above].rate, &bench.figures[below].rate);
@@ -546,7 +404,8 @@ static void tell_ratio(struct report *report, const struct report_ratio *ratio, 
 
 static enum status tell(void)
 {
-	struct report *report = report_new("product-rush", "A rush over HTTP", (size_t)rounds);
+	struct report *report =
+		report_new("product-rush", "A rush over HTTP", (size_t)rush_settings.rounds);
 	report_column(report, "what", "What", 0);
 	report_column(report, "rate", "Per second", 0);
 	report_column(report, "p50", "p50, ms", 1);
@@ -554,7 +413,7 @@ static enum status tell(void)
 	report_column(report, "refused", "Refused", 0);
 	report_column(report, "failed", "Failed", 0);
 	for (size_t i = 0; i < SUBJECT_COUNT; i++)
-		tell_row(report, (enum subject)i);
+		tell_row(report, (enum rush_subject)i);
 	tell_ratio(report,
 		&(struct report_ratio){
 			"G1", "joins/s ÷ of a waiting room in memory", 0.5, 0.8, BETTER_MORE},
@@ -583,11 +442,12 @@ static enum status tell(void)
 			"G9", "p99 ÷ p50 of holds at 70 % of the most", 4, 2.5, BETTER_LESS},
 		&bench.spread);
 	report_limit(report,
-		"%lld kept-alive connections; for joins and reads %lld with %d requests under way "
+		"%lld kept-alive rush_settings.connections; for joins and reads %lld with %d "
+		"requests under way "
 		"on each, in an open loop %lld",
-		(long long)connections, 2 * (long long)connections, QUEUE_DEPTH,
-		8 * (long long)connections);
-	report_limit(report, "%lld s per load", (long long)seconds);
+		(long long)rush_settings.connections, 2 * (long long)rush_settings.connections,
+		RUSH_QUEUE_DEPTH, 8 * (long long)rush_settings.connections);
+	report_limit(report, "%lld s per load", (long long)rush_settings.seconds);
 	report_limit(report, "load, server, services and provider share the cores");
 	report_limit(report, "fsync and synchronous_commit on, `appendfsync always`");
 	report_note(report,
@@ -596,12 +456,12 @@ static enum status tell(void)
 		"acknowledged. An open loop asks at moments that a Poisson process gives, and its "
 		"times count from these; *refused* are 503, and at three times the most what was "
 		"never sent for want of a connection.",
-		(long long)seats);
+		(long long)rush_settings.seats);
 	report_note(report,
 		"Purchases: %lld people hold a seat each, then all order, then all pay, until the "
 		"last has a ticket; the provider answers at once. pgbench had %lld clients for "
-		"holds and %lld for purchases.",
-		(long long)purchases, (long long)bench.hold_clients,
+		"holds and %lld for rush_settings.purchases.",
+		(long long)rush_settings.purchases, (long long)bench.hold_clients,
 		(long long)bench.purchase_clients);
 	return report_finish(report, result_path);
 }
@@ -612,7 +472,7 @@ int main(int argc, char **argv)
 	if (code != PROGRAM_READY)
 		return code;
 	open_all();
-	for (int64_t round = 0; round < rounds; round++) {
+	for (int64_t round = 0; round < rush_settings.rounds; round++) {
 		fprintf(stderr, "round %lld:", (long long)round + 1);
 		if (round % 2 == 1)
 			run_pgbench();

@@ -8,7 +8,35 @@
 #include "lib/base/id.h"
 #include "real-implementation/product_programs_bench.h"
 
-enum { RUSH_TEXT_SIZE = 512 };
+enum { RUSH_TEXT_SIZE = 512, RUSH_QUEUE_DEPTH = 4 /* As in the family's bench. */ };
+
+struct rush_settings {
+	int64_t seconds, rounds, connections, sweep_seconds, seats, purchases, persons;
+};
+
+extern struct rush_settings rush_settings;
+
+enum rush_subject {
+	JOINS,
+	MEMORY_JOINS,
+	READS,
+	SAME_READS,
+	HOLDS,
+	CALM_HOLDS,
+	RUSH_HOLDS,
+	PGBENCH_HOLDS,
+	PURCHASES,
+	PURCHASE_HOLDS,
+	PURCHASE_ORDERS,
+	PURCHASE_PAYMENTS,
+	PGBENCH_PURCHASES,
+	SUBJECT_COUNT,
+};
+
+extern const char *const rush_titles[];
+
+/* One round's outcome. */
+void rush_note(enum rush_subject subject, const struct http_load_outcome *outcome);
 
 /* An event of so many seats, s-1 and so on, in ten sections, in the database. */
 struct rush_event {
@@ -19,6 +47,17 @@ struct rush_event {
 /* Import the hall, once; and an event in it, whose waiting room stays closed. */
 void rush_import_hall(const struct product *product, int64_t seats);
 void rush_import_event(const struct product *product, const char *name, struct rush_event *event);
+
+/* Such an event, named after what it is for, and its id. */
+void rush_new_event(const char *what, int64_t round, struct rush_event *event);
+
+/* A file of the scratch folder. */
+const char *rush_scratch(char path[RUSH_TEXT_SIZE], const char *name);
+
+/* Start what joins and reads are held against; and a round of them. */
+void rush_queue_open(const struct product *started);
+void rush_queue_close(void);
+void rush_queue_round(int64_t round);
 
 /* Sessions of so many people, signed as the product does it. */
 void rush_open_people(int64_t count);
