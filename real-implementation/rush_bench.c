@@ -442,7 +442,7 @@ static enum status tell(void)
 			"G9", "p99 ÷ p50 of holds at 70 % of the most", 4, 2.5, BETTER_LESS},
 		&bench.spread);
 	report_limit(report,
-		"%lld kept-alive rush_settings.connections; for joins and reads %lld with %d "
+		"%lld kept-alive connections; for joins and reads %lld with %d "
 		"requests under way "
 		"on each, in an open loop %lld",
 		(long long)rush_settings.connections, 2 * (long long)rush_settings.connections,
@@ -460,7 +460,7 @@ static enum status tell(void)
 	report_note(report,
 		"Purchases: %lld people hold a seat each, then all order, then all pay, until the "
 		"last has a ticket; the provider answers at once. pgbench had %lld clients for "
-		"holds and %lld for rush_settings.purchases.",
+		"holds and %lld for purchases.",
 		(long long)rush_settings.purchases, (long long)bench.hold_clients,
 		(long long)bench.purchase_clients);
 	return report_finish(report, result_path);
