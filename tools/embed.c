@@ -107,18 +107,29 @@ static void embed_script(FILE *input, FILE *output, const char *prefix, const ch
 	free(line);
 }
 
+/* As a string, since a list of numbers takes compilers ten times as long, and cppcheck minutes. */
+static void embed_byte(FILE *output, int c)
+{
+	if (isalnum(c) || (ispunct(c) && !strchr("\"\\?", c)) || c == ' ')
+		fputc(c, output);
+	else
+		fprintf(output, "\\%03o", (unsigned)c);
+}
+
 static void embed_bytes(FILE *input, FILE *output, const char *prefix, const char *path)
 {
+	enum { LINE_BYTES = 64 };
 	char name[NAME_SIZE];
 	make_name(name, prefix, path, NULL);
 	size_t size = 0;
 	int c;
-	fprintf(output, "__attribute__((unused)) static const unsigned char %s[] = {", name);
-	for (; (c = fgetc(input)) != EOF; size++)
-		fprintf(output, "%s%d,", size % 20 == 0 ? "\n\t" : "", c);
+	fprintf(output, "__attribute__((unused)) static const unsigned char %s[] =\n\t\"", name);
+	for (; (c = fgetc(input)) != EOF; size++) {
+		if (size > 0 && size % LINE_BYTES == 0)
+			fputs("\"\n\t\"", output);
+		embed_byte(output, c);
+	}
 	/* The byte after the end is zero, so that text can be used as a string. */
-	fprintf(output,
-		"\n\t0};\n__attribute__((unused)) static const unsigned long %s_size = "
-		"%zu;\n",
+	fprintf(output, "\";\n__attribute__((unused)) static const unsigned long %s_size = %zu;\n",
 		name, size);
 }
