@@ -33,16 +33,15 @@ static void finish(FILE *file, const char *path)
 
 /* ---- The hall ---- */
 
-static void write_row(FILE *file, int64_t first, int64_t row)
+static void write_row(FILE *file, long long first, int64_t row)
 {
 	fprintf(file, "{\"row_number\":\"%lld\",\"position\":{\"x\":0,\"y\":%lld},\"seats\":[",
 		(long long)row + 1, (long long)row * 20);
-	for (int64_t i = 0; i < ROW_SEATS; i++)
+	for (long long i = 0; i < ROW_SEATS; i++)
 		fprintf(file,
 			"%s{\"seat_guid\":\"s-%lld\",\"seat_number\":\"%lld\",\"category\":\"A\","
 			"\"position\":{\"x\":%lld,\"y\":0}}",
-			i > 0 ? "," : "", (long long)(first + i), (long long)i + 1,
-			(long long)i * 20);
+			i > 0 ? "," : "", first + i, i + 1, i * 20);
 	fprintf(file, "]}");
 }
 
