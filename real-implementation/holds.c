@@ -363,13 +363,9 @@ static void take(struct http_exchange *exchange)
 
 static struct hold_lane *lane_of(const struct hold_job *job)
 {
-	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a. */
-	struct slice section = job->ask.found[0].section;
-	for (size_t i = 0; i < sizeof job->event.bytes; i++)
-		hash = (hash ^ job->event.bytes[i]) * 0x100000001b3u;
-	for (size_t i = 0; i < section.size; i++)
-		hash = (hash ^ (uint8_t)section.data[i]) * 0x100000001b3u;
-	return &job->holds->lanes[(hash >> 32) % job->holds->lane_count];
+	const struct slice event = {(const char *)job->event.bytes, sizeof job->event.bytes};
+	uint64_t hash = slice_hash(job->ask.found[0].section, slice_hash(event, 0));
+	return &job->holds->lanes[hash % job->holds->lane_count];
 }
 
 /* On the keeper's thread, or on the asker's where the keeper takes no more. */

@@ -276,12 +276,10 @@ static struct lane *const *hold_lane(struct seat_routes *routes, const struct se
 {
 	const struct seat_offer *offer = seat_listing_find(request->sold, request->seats[0]);
 	struct slice section = offer ? offer->section : slice_of("");
-	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a. */
-	for (size_t i = 0; i < sizeof request->event.bytes; i++)
-		hash = (hash ^ request->event.bytes[i]) * 0x100000001b3u;
-	for (size_t i = 0; i < section.size; i++)
-		hash = (hash ^ (uint8_t)section.data[i]) * 0x100000001b3u;
-	return &routes->lanes[(hash >> 32) % routes->options.hold_lane_count].lane;
+	const struct slice event = {
+		(const char *)request->event.bytes, sizeof request->event.bytes};
+	uint64_t hash = slice_hash(section, slice_hash(event, 0));
+	return &routes->lanes[hash % routes->options.hold_lane_count].lane;
 }
 
 /* ---- What stands in a path, and what must not stand anywhere ---- */

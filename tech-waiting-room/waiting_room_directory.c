@@ -17,13 +17,9 @@ static const uint64_t absent_time_mask = (1u << ABSENT_TIME_BITS) - 1;
 static_assert((DIRECTORY_BUCKETS & (DIRECTORY_BUCKETS - 1)) == 0, "chosen by masking");
 static_assert((DIRECTORY_ABSENT_SLOTS & (DIRECTORY_ABSENT_SLOTS - 1)) == 0, "chosen by masking");
 
-/* FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), folded once more for its low bits. */
 uint64_t event_hash(struct slice event)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
-	for (size_t i = 0; i < event.size; i++)
-		hash = (hash ^ (unsigned char)event.data[i]) * 0x100000001b3u;
-	return hash ^ hash >> 32;
+	return slice_hash(event, 0);
 }
 
 struct listed_room *directory_find(

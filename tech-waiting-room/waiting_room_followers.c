@@ -12,13 +12,10 @@ static void heap_remove(struct followers *followers, size_t index);
 static void sift_up(struct followers *followers, size_t index);
 static void sift_down(struct followers *followers, size_t index);
 
-/* FNV-1a. Whoever fills a chain by choosing ids has first to join with each of them. */
+/* Whoever fills a chain by choosing ids has first to join with each of them. */
 static uint64_t person_hash(struct slice person)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
-	for (size_t i = 0; i < person.size; i++)
-		hash = (hash ^ (unsigned char)person.data[i]) * 0x100000001b3u;
-	return hash ^ hash >> 32;
+	return slice_hash(person, 0);
 }
 
 struct follower *followers_find(const struct followers *followers, struct slice person)

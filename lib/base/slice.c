@@ -11,6 +11,16 @@ bool slice_starts_with(struct slice slice, const char *prefix)
 	return slice.size >= size && (size == 0 || memcmp(slice.data, prefix, size) == 0);
 }
 
+uint64_t slice_hash(struct slice slice, uint64_t seed)
+{
+	uint64_t hash = 0xcbf29ce484222325u ^ seed;
+	for (size_t i = 0; i < slice.size; i++)
+		hash = (hash ^ (uint8_t)slice.data[i]) * 0x100000001b3u;
+	hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
+	hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53u;
+	return hash ^ hash >> 33;
+}
+
 bool slice_split(struct slice *rest, char separator, struct slice *piece)
 {
 	*piece = (struct slice){.data = NULL, .size = 0};

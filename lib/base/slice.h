@@ -35,6 +35,12 @@ static inline bool slice_is(struct slice slice, const char *text)
 /* Whether `slice` begins with `prefix`. */
 bool slice_starts_with(struct slice slice, const char *prefix);
 
+/* A number for tables and lanes, each bit of which depends on every byte: FNV-1a
+ * (http://www.isthe.com/chongo/tech/comp/fnv/), whose last bytes reach the lower bits only,
+ * finished as MurmurHash3 is. `seed` is 0, or the hash of what stands before. Who chooses the text
+ * can choose the hash: a table of strangers' texts needs a bound of its own. */
+uint64_t slice_hash(struct slice slice, uint64_t seed);
+
 /* Take what stands before the first `separator` out of `rest`, and the separator with it. Without
  * one, everything is taken. Returns false, and an empty slice, when `rest` was NULL to begin with;
  * after the last piece `rest->data` is NULL. */

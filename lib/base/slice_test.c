@@ -165,6 +165,27 @@ static void ids(void **state)
 	assert_false(slice_is_id(bytes(NULL, 0), 64));
 }
 
+/* Names of a hall's sections differ in their last letter: both halves of a hash tell them apart. */
+static void hashes_of_like_names_differ_everywhere(void **state)
+{
+	(void)state;
+	enum { NAMES = 26, PARTS = 8 };
+	size_t low[PARTS] = {0}, high[PARTS] = {0};
+	for (char letter = 'A'; letter <= 'Z'; letter++) {
+		char name[] = {'S', 'e', 'c', 't', 'i', 'o', 'n', ' ', letter, '\0'};
+		uint64_t hash = slice_hash(slice_of(name), 0);
+		low[hash % PARTS]++;
+		high[(hash >> 32) % PARTS]++;
+		assert_true(hash == slice_hash(slice_of(name), 0));
+		assert_true(hash != slice_hash(slice_of(name), 1));
+	}
+	for (size_t i = 0; i < PARTS; i++) {
+		assert_in_range(low[i], 1, NAMES / 3);
+		assert_in_range(high[i], 1, NAMES / 3);
+	}
+	assert_true(slice_hash(slice_of(""), 0) != slice_hash((struct slice){"\0", 1}, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +197,7 @@ int main(void)
 		cmocka_unit_test(text_that_is_taken),
 		cmocka_unit_test(text_that_is_refused),
 		cmocka_unit_test(ids),
+		cmocka_unit_test(hashes_of_like_names_differ_everywhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,14 +6,6 @@
 
 enum { CAPACITY_MIN = 1024 };
 
-static uint64_t hash(struct slice id)
-{
-	uint64_t value = 0xcbf29ce484222325;
-	for (size_t i = 0; i < id.size; i++)
-		value = (value ^ (uint8_t)id.data[i]) * 0x100000001b3;
-	return value ^ value >> 29;
-}
-
 void table_init(struct table *table, struct slice (*id_of)(const void *thing))
 {
 	*table = (struct table){.id_of = id_of};
@@ -28,7 +20,7 @@ void table_release(struct table *table)
 /* Where the thing with this id is, or the empty place where it would be. */
 static size_t place_of(const struct table *table, struct slice id)
 {
-	size_t mask = table->capacity - 1, place = hash(id) & mask;
+	size_t mask = table->capacity - 1, place = slice_hash(id, 0) & mask;
 	while (table->places[place] && !slice_equal(table->id_of(table->places[place]), id))
 		place = (place + 1) & mask;
 	return place;
@@ -73,7 +65,7 @@ void table_remove(struct table *table, const void *thing)
 	size_t mask = table->capacity - 1, gap = place_of(table, table->id_of(thing));
 	assert(table->places[gap] == thing);
 	for (size_t i = (gap + 1) & mask; table->places[i]; i = (i + 1) & mask) {
-		size_t home = hash(table->id_of(table->places[i])) & mask;
+		size_t home = slice_hash(table->id_of(table->places[i]), 0) & mask;
 		if (((i - home) & mask) < ((i - gap) & mask))
 			continue;
 		table->places[gap] = table->places[i];
