@@ -330,16 +330,19 @@ static int64_t tick(void *context, int64_t now_ms)
 {
 	struct conductor *conductor = context;
 	struct id events[EVENTS_MAX];
+	int64_t available[EVENTS_MAX];
 	struct postgres_result result;
 	live_visit(conductor->live, visit, conductor);
 	for (size_t i = 0; i < conductor->watched_count; i++) {
 		measure(&conductor->watched[i], now_ms);
 		events[i] = conductor->watched[i].event;
+		available[i] = conductor->watched[i].standing.available;
 	}
 	if (conductor->watched_count == 0)
 		return now_ms + conductor->options.tick_ms;
 	enum status status = postgres_execute(conductor->pg, &wishes,
-		POSTGRES_PARAMETERS(postgres_uuid_array(events, conductor->watched_count)),
+		POSTGRES_PARAMETERS(postgres_uuid_array(events, conductor->watched_count),
+			postgres_bigint_array(available, conductor->watched_count)),
 		&result);
 	if (!told(conductor, "wishes", status))
 		return now_ms + conductor->options.tick_ms;

@@ -1,10 +1,12 @@
 -- What the conductor asks the database, by name.
 
 -- name: wishes
--- $1 events. What the organiser wishes, who has opened the room, and who is in the way of others:
--- seats of holds that end within the claim window, and people who hold some.
+-- $1 events, $2 how many of their seats are free. What the organiser wishes, who has opened the
+-- room, and, unless all who may be inside find a free seat anyway, who is in the way of others: seats
+-- of holds that end within the claim window, and people who hold some.
 SELECT e.event_id, e.waiting_room::text, coalesce(e.room_opened_by, ''), live.soon, live.holders
-FROM events AS e
+FROM unnest($1::uuid[], $2::bigint[]) AS asked (event_id, available)
+JOIN events AS e ON e.event_id = asked.event_id
 CROSS JOIN LATERAL (
 	SELECT coalesce(sum(cardinality(h.seat_ids)) FILTER (WHERE h.expires_at <=
 			clock_timestamp()
@@ -12,9 +14,11 @@ CROSS JOIN LATERAL (
 			0)::bigint,
 		count(DISTINCT h.person)
 	FROM seat_holds AS h
-	WHERE h.event_id = e.event_id AND h.status = 'held' AND h.expires_at > clock_timestamp())
+	WHERE (asked.available >= (e.waiting_room ->> 'activeMax')::bigint) IS NOT TRUE
+		AND h.event_id = e.event_id AND h.status = 'held'
+		AND h.expires_at > clock_timestamp())
 	AS live (soon, holders)
-WHERE e.event_id = ANY ($1) AND e.status <> 'draft';
+WHERE e.status <> 'draft';
 
 -- name: wish
 -- $1 event, $2 what is given of its settings, $3 whether the organiser opens the room. Remembers
