@@ -80,6 +80,11 @@ static void add_all(struct flags *flags, const struct http_load *load)
 	add_number(flags, "seconds", load->seconds);
 	add_number(flags, "rate", load->rate);
 	add_number(flags, "seed", load->seed);
+	if (load->warm_ms) {
+		char text[32];
+		snprintf(text, sizeof text, "%lldms", (long long)load->warm_ms);
+		add_text(flags, "warm-up", text);
+	}
 	add_text(flags, "keep", load->keep);
 	add_text(flags, "member", load->member);
 	add_number(flags, "mark", load->mark);

@@ -15,6 +15,7 @@ struct http_load {
 	int64_t connections, depth;
 	int64_t count, seconds; /* 0: no limit. */
 	int64_t rate, seed;     /* Requests per second of an open loop; 0: a closed loop. */
+	int64_t warm_ms;        /* The latencies of what was due so early are left out. */
 	const char *keep;       /* The file for what is kept of each good answer; NULL: nothing. */
 	const char *member;     /* That member of its body; NULL: placeToken. */
 	int64_t mark;           /* Call `on_mark` when so many joins were acknowledged; 0: never. */

@@ -56,7 +56,7 @@ struct connection {
 };
 
 static int64_t port, connection_count, depth, count_max, seconds, first, mark, good_status, rate,
-	seed;
+	seed, warm_ms;
 static bool again, places;
 static const char *join_path, *ask_path, *keep_path, *member;
 static struct connection *connections, **idle;
@@ -185,6 +185,12 @@ static const struct config_setting table[] = {
 		.fallback = "1",
 		.max = INT64_MAX,
 		.help = "of the moments at which those are due"},
+	{.flag = "warm-up",
+		.kind = CONFIG_DURATION,
+		.value = &warm_ms,
+		.fallback = "0ms",
+		.max = 3600000,
+		.help = "the latencies of requests that were due so early are left out"},
 	{.flag = "keep",
 		.kind = CONFIG_TEXT,
 		.value = &keep_path,
@@ -411,7 +417,8 @@ static void judge(struct connection *connection, const char *bytes, size_t head,
 		return;
 	}
 	good++;
-	histogram_record(&latencies, last_ns - connection->under_way[slot].due_ns);
+	if (connection->under_way[slot].due_ns >= begin_ns + warm_ms * 1000000)
+		histogram_record(&latencies, last_ns - connection->under_way[slot].due_ns);
 	if (kept)
 		keep_member(bytes + head, size - head, connection->under_way[slot].number);
 	if (places && size > head)

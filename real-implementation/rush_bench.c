@@ -29,6 +29,7 @@ enum {
 	PAUSE_NS = 2000000,
 	CALM_PERCENT = 70,
 	RUSH_FACTOR = 3,
+	WARM_UP_MS = 500,
 };
 
 const char *const rush_titles[] = {
@@ -454,8 +455,9 @@ static enum status tell(void)
 		"Holds are of %lld seats in random order, each asked for once, by people with "
 		"sessions and keys of their own; after each load the database has as many as were "
 		"acknowledged. An open loop asks at moments that a Poisson process gives, and its "
-		"times count from these; *refused* are 503, and at three times the most what was "
-		"never sent for want of a connection.",
+		"times count from these; its first half second warms up, and is in no time. "
+		"*Refused* are 503, and at three times the most what was never sent for want of a "
+		"connection.",
 		(long long)rush_settings.seats);
 	report_note(report,
 		"Purchases: %lld people hold a seat each, then all order, then all pay, until the "
