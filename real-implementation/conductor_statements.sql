@@ -2,8 +2,8 @@
 
 -- name: wishes
 -- $1 events, $2 how many of their seats are free. What the organiser wishes, who has opened the
--- room, and, unless all who may be inside find a free seat anyway, who is in the way of others: seats
--- of holds that end within the claim window, and people who hold some.
+-- room, and, unless all who may be inside find a free seat anyway, who is in the way of others:
+-- seats of holds that end within the claim window, and people who hold some.
 SELECT e.event_id, e.waiting_room::text, coalesce(e.room_opened_by, ''), live.soon, live.holders
 FROM unnest($1::uuid[], $2::bigint[]) AS asked (event_id, available)
 JOIN events AS e ON e.event_id = asked.event_id
