@@ -136,7 +136,8 @@ static void write_seats(
 static bool asks_the_same(const struct seat_request *a, const struct seat_request *b)
 {
 	return a->sold == b->sold && a->has_status == b->has_status && a->status == b->status &&
-		!a->section.data == !b->section.data && slice_equal(a->section, b->section);
+		(a->section.data ? b->section.data && slice_equal(a->section, b->section)
+				 : !b->section.data);
 }
 
 /* Read the event's seats once, for all that ask. */

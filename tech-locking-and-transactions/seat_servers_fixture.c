@@ -283,23 +283,24 @@ static void *fight_for_seats(void *context)
 	struct seat_fight *fight = buyer->fight;
 	struct random random;
 	size_t order[SEAT_FOUGHT_FOR];
+	const size_t count = fight->count;
 	random_init_stream(&random, random_seed(), buyer->index);
-	for (size_t i = 0; i < fight->count; i++)
+	for (size_t i = 0; i < count; i++)
 		order[i] = fight->first + i;
-	for (size_t i = fight->count; i > 1; i--) {
+	for (size_t i = count; i > 1; i--) {
 		size_t j = random_below(&random, i), kept = order[i - 1];
 		order[i - 1] = order[j];
 		order[j] = kept;
 	}
 	open_clients(buyer);
 	snprintf(buyer->path, sizeof buyer->path, "/events/%s/holds", fight->servers->event);
-	for (size_t i = 0; i < fight->count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		/* Everybody tries each seat that nobody is known to have, and more often alone
 		 * than with the one that follows: so at the end none is left. A few try all the
 		 * same, so that refusals are seen, too. */
 		if (is_claimed(fight, order[i]) && random_below(&random, 8) > 0)
 			continue;
-		bool pair = i + 1 < fight->count && random_below(&random, 4) == 0;
+		bool pair = i + 1 < count && random_below(&random, 4) == 0;
 		if (!pair || !try_to_hold(buyer, order + i, 2))
 			(void)try_to_hold(buyer, order + i, 1);
 	}
