@@ -6,6 +6,7 @@
 #include "tech-locking-and-transactions/redis-guard/redis_guard.h"
 #include "tech-locking-and-transactions/seat_payments.h"
 #include "tech-two-phase-payments/stripe/stripe.h"
+#include "tech-waiting-room/redis-streams/redis_streams.h"
 
 enum { IN_FLIGHT_MAX = 1000 };
 
@@ -90,6 +91,17 @@ void compose_register_metrics(struct metrics *metrics)
 	guard_metrics = metrics;
 	if (metrics)
 		redis_guard_register_metrics(metrics);
+}
+
+enum status compose_open_streams(struct waiting_room **room, struct fault *fault)
+{
+	return redis_streams_open(
+		&(struct redis_streams_options){.redis_url = compose_settings.redis_url,
+			.database_url = compose_settings.database_url,
+			.call_ms_max = compose_settings.room_ms,
+			.block = compose_settings.place_block,
+			.fail_fast = true},
+		room, fault);
 }
 
 enum status compose_open_seats(void *context, struct seat_store **store, struct fault *fault)

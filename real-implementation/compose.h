@@ -29,7 +29,8 @@ extern const size_t compose_setting_count, compose_database_setting_count;
 /* What guards count. Before metrics_freeze(); NULL: nothing. */
 void compose_register_metrics(struct metrics *metrics);
 
-/* An instance of the waiting room: an opener for waiting_room_routes.h. */
+/* An instance of the waiting room, and the same as an opener for waiting_room_routes.h. */
+enum status compose_open_streams(struct waiting_room **room, struct fault *fault);
 enum status compose_open_room(void *context, struct waiting_room **room, struct fault *fault);
 
 /* A seat store for holds; and one for putting events on sale and for reading. */

@@ -1,19 +1,12 @@
 /* See compose.h: the waiting room that lets in one person too many. The program onsale-unguarded
  * has it instead of compose_room.c, and only a test of the tests starts that. */
 #include "real-implementation/compose.h"
-#include "tech-waiting-room/redis-streams/redis_streams.h"
 #include "tech-waiting-room/waiting_room_broken.h"
 
 enum status compose_open_room(void *context, struct waiting_room **room, struct fault *fault)
 {
 	(void)context;
-	enum status status = redis_streams_open(
-		&(struct redis_streams_options){.redis_url = compose_settings.redis_url,
-			.database_url = compose_settings.database_url,
-			.call_ms_max = compose_settings.room_ms,
-			.block = compose_settings.place_block,
-			.fail_fast = true},
-		room, fault);
+	enum status status = compose_open_streams(room, fault);
 	if (status == STATUS_OK)
 		*room = waiting_room_broken(*room, BREAK_ADMIT_ONE_TOO_MANY);
 	return status == STATUS_OK && !*room ? STATUS_UNAVAILABLE : status;

@@ -1,5 +1,5 @@
 /* What the product's tests look for is seen when it is there: each guard is switched off, and what
- *a test relies on must then say so.
+ * a test relies on must then say so.
  *
  *	4  a waiting room that admits one too many: who looks at the room sees it
  *	7  a key that is forgotten: who repeats a request is not told the same

@@ -89,23 +89,21 @@ static int read_settings(int argc, char **argv)
 			.min = 1,
 			.max = 8000,
 			.help = "kept-alive connections of a closed loop, with a request under way "
-				"on "
-				"each; an open loop has eight times as many"},
+				"on each; an open loop has eight times as many"},
 		{.flag = "sweep",
 			.kind = CONFIG_INTEGER,
 			.value = &rush_settings.sweep_seconds,
 			.fallback = "2",
 			.max = 60,
 			.help = "for how many seconds each number of pgbench's clients is tried; "
-				"0: "
-				"it gets 16"},
+				"0: it gets 16"},
 		{.flag = "seats",
 			.kind = CONFIG_INTEGER,
 			.value = &rush_settings.seats,
 			.fallback = "100000",
 			.min = 1000,
 			.max = 200000,
-			.help = "of the hall, in thousands"},
+			.help = "of the hall, rounded down to thousands"},
 		{.flag = "purchases",
 			.kind = CONFIG_INTEGER,
 			.value = &rush_settings.purchases,
@@ -203,7 +201,7 @@ static double run_holds(enum rush_subject subject, int64_t round, double rate)
 	struct http_load_outcome outcome;
 	/* An open loop ends before the seats do. */
 	int64_t most_seconds =
-		rate > 0 ? (int64_t)((double)rush_settings.seats / rate) : rush_settings.seconds;
+		rate > 0 ? (int64_t)((double)bench.hall.seats / rate) : rush_settings.seconds;
 	rush_new_event(rush_titles[subject], round, &event);
 	rush_write_holds(rush_scratch(holds, "holds"), &event, event.seats);
 	tidy();
@@ -458,7 +456,7 @@ static enum status tell(void)
 		"times count from these; its first half second warms up, and is in no time. "
 		"*Refused* are 503, and at three times the most what was never sent for want of a "
 		"connection.",
-		(long long)rush_settings.seats);
+		(long long)bench.hall.seats);
 	report_note(report,
 		"Purchases: %lld people hold a seat each, then all order, then all pay, until the "
 		"last has a ticket; the provider answers at once. pgbench had %lld clients for "

@@ -153,7 +153,6 @@ void process_release(struct process *process)
 	process->output_fd = 0;
 }
 
-/* Each process begins somewhere else, so that tests side by side do not find the same one free. */
 /* Claim a port among the programs that ask this way, until this one ends: an abstract socket's name
  * is there once, and goes with its process. Whoever has a server on the port may kill it, and
  * nobody else is given the port meanwhile. */
@@ -182,6 +181,7 @@ static bool nobody_listens(uint16_t port)
 	return is_free;
 }
 
+/* Each process begins somewhere else, so that tests side by side do not find the same one free. */
 uint16_t process_free_port(void)
 {
 	enum { LOWEST = 11000, COUNT = 8000, STRIDE = 13 };

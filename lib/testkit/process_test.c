@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -220,28 +221,49 @@ static void ports_are_free_and_differ(void **state)
 	}
 }
 
-/* Another program is given other ones, also while nobody listens on them. */
+enum { PORTS = 100 }; /* Far more than lie between where two neighbours begin. */
+
+/* A program that asks for ports when it is told to, and has them until its end. */
+static pid_t start_asker(int channel[2])
+{
+	assert_int_equal(0, socketpair(AF_UNIX, SOCK_STREAM, 0, channel));
+	pid_t child = fork();
+	if (child == 0) {
+		uint16_t ports[PORTS];
+		char told;
+		close(channel[0]);
+		if (read(channel[1], &told, 1) != 1)
+			_exit(1);
+		for (int i = 0; i < PORTS; i++)
+			ports[i] = process_free_port();
+		if (write(channel[1], ports, sizeof ports) != (ssize_t)sizeof ports)
+			_exit(1);
+		_exit(read(channel[1], &told, 1) == 0 ? 0 : 1);
+	}
+	close(channel[1]);
+	return child;
+}
+
+/* Two programs are given different ones, also while nobody listens on them. */
 static void ports_are_not_given_twice(void **state)
 {
 	(void)state;
-	enum { PORTS = 100 }; /* More than lie between two neighbours. */
-	int channel[2], status;
-	static uint16_t own[PORTS], other[PORTS];
-	assert_int_equal(0, pipe(channel));
-	for (int i = 0; i < PORTS; i++)
-		own[i] = process_free_port();
-	pid_t child = fork();
-	if (child == 0) {
-		for (int i = 0; i < PORTS; i++)
-			other[i] = process_free_port();
-		_exit(write(channel[1], other, sizeof other) == (ssize_t)sizeof other ? 0 : 1);
+	int channels[2][2], status;
+	uint16_t ports[2][PORTS];
+	pid_t children[2] = {start_asker(channels[0]), start_asker(channels[1])};
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(1, write(channels[i][0], "x", 1));
+		assert_int_equal((ssize_t)sizeof ports[i],
+			recv(channels[i][0], ports[i], sizeof ports[i], MSG_WAITALL));
 	}
-	assert_int_equal((ssize_t)sizeof other, read(channel[0], other, sizeof other));
-	assert_int_equal(child, waitpid(child, &status, 0));
-	assert_int_equal(0, status);
+	for (int i = 1; i >= 0; i--) { /* The second has the first one's channel, too. */
+		close(channels[i][0]);
+		assert_int_equal(children[i], waitpid(children[i], &status, 0));
+		assert_int_equal(0, status);
+	}
 	for (int i = 0; i < PORTS; i++)
 		for (int j = 0; j < PORTS; j++)
-			assert_int_not_equal(own[i], other[j]);
+			assert_int_not_equal(ports[0][i], ports[1][j]);
 }
 
 int main(void)
