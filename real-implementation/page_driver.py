@@ -118,12 +118,22 @@ class Browser:
         self.call("Page.navigate", url=url)
 
     def click(self, selector):
-        """By the mouse, as a person does it: what is covered or disabled is not met."""
+        """By the mouse, as a person does it: once it stands still, is enabled, and nothing covers
+        it."""
         self.wait_for(selector)
-        x, y = self.run(f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
-                        " e.scrollIntoView({block: 'center', behavior: 'instant'});"
-                        " const r = e.getBoundingClientRect();"
-                        " return [r.x + r.width / 2, r.y + r.height / 2] })()")
+        x, y = self.wait(
+            f"(async () => {{ const e = document.querySelector({json.dumps(selector)});"
+            " if (!e || e.disabled) return null;"
+            " e.scrollIntoView({block: 'center', behavior: 'instant'});"
+            " const middle = () => { const r = e.getBoundingClientRect();"
+            "  return [r.x + r.width / 2, r.y + r.height / 2] };"
+            " const [x, y] = middle();"
+            " await new Promise((resolve) => requestAnimationFrame(resolve));"
+            " await new Promise((resolve) => requestAnimationFrame(resolve));"
+            " const [left, top] = middle(), met = document.elementFromPoint(x, y);"
+            " const parts = [e, e.closest('label')];"
+            " return left === x && top === y && parts.some((one) => one?.contains(met))"
+            "  ? [x, y] : null })()", why=f"{selector} can be clicked")
         self.click_at(x, y)
 
     def click_at(self, x, y):

@@ -172,9 +172,14 @@ def prove(browser, bank):
     shot(browser, "proof-narrow")
     link = browser.run("document.querySelector('a.button.main').href")
     check(link.startswith(f"{SIMULATOR}/"), f"the bank is somewhere else: {link}")
+    # A slow line: what can be pressed before its script has come would be heard by nobody.
+    bank.call("Network.emulateNetworkConditions", offline=False, latency=500,
+              downloadThroughput=-1, uploadThroughput=-1)
     bank.go(link)
     bank.click("#succeeded")
     bank.wait(says("#said", "Thank you"))
+    bank.call("Network.emulateNetworkConditions", offline=False, latency=0,
+              downloadThroughput=-1, uploadThroughput=-1)
     shot(bank, "bank-wide")
     browser.wait(says("#order-status", "Paid"))
     browser.wait("document.querySelectorAll('.ticket img').length === 2")

@@ -22,4 +22,8 @@ async function answer(outcome) {
 	}
 }
 
-buttons.forEach((button) => button.addEventListener("click", () => answer(button.id)));
+// They come disabled: who is quicker than this script would be heard by nobody.
+buttons.forEach((button) => {
+	button.addEventListener("click", () => answer(button.id));
+	button.disabled = false;
+});

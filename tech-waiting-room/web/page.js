@@ -169,6 +169,9 @@ element("join").addEventListener("submit", async (event) => {
 	}
 });
 
+// It comes disabled, so that nobody presses it before this script listens.
+document.querySelector("#join button").disabled = false;
+
 element("leave").addEventListener("click", async () => {
 	try {
 		await ask("DELETE", `/waiting-room/${me.token}`);
