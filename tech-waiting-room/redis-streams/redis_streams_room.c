@@ -168,12 +168,14 @@ enum status redis_streams_revive(struct redis_streams *streams, struct slice eve
 	enum status status = room_record_load(streams->record, event, &row, found);
 	if (status != STATUS_OK || !*found)
 		return as_unavailable(status);
-	bool lost = row.epoch > 0;
 	status = room_record_next_epoch(streams->record, event, row.epoch + 1);
 	if (status == STATUS_OK)
 		status = room_record_load(streams->record, event, &row, found);
 	if (status != STATUS_OK || !*found)
 		return as_unavailable(status);
+	/* An epoch alone does not tell of a loss: another server may just be making the room. Where
+	 * no number was ever reserved, nobody has got one, and nobody can have been called. */
+	bool lost = row.tail_ceiling > 0;
 	int64_t serving =
 		row.serving_ceiling < row.tail_ceiling ? row.serving_ceiling : row.tail_ceiling;
 	struct numbers numbers = {.tail = row.tail_ceiling,

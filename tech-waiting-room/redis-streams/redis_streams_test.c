@@ -12,6 +12,7 @@
 
 #include "lib/redis/redis.h"
 #include "lib/testkit/fault_proxy.h"
+#include "tech-waiting-room/redis-streams/room_record.h"
 #include "tech-waiting-room/redis-streams/streams_fixture.h"
 
 enum { BLOCK = 10 };
@@ -146,6 +147,30 @@ static void test_a_batch_larger_than_a_block(void **state)
 		assert_int_equal(i + 1, results[i].place);
 	admit(called, PEOPLE);
 	assert_int_equal(PEOPLE, called[PEOPLE - 1].place);
+}
+
+/* Two servers make the room at the same moment: one has begun the epoch and goes on too late, or
+ * never. The other's room is not one that has lost its people, and does not wait for their
+ * heartbeats. */
+static void test_two_make_the_room(void **state)
+{
+	struct waiting_room_settings slow = settings;
+	static const uint8_t seed[WAITING_ROOM_SEED_SIZE];
+	struct admission called[1];
+	struct room_record *record;
+	struct fault fault;
+	(void)state;
+	slow.heartbeat_seconds = 3600;
+	event = slice_of("made-by-two");
+	assert_int_equal(
+		STATUS_OK, room_record_open(fixture.postgres.url, 30000, true, &record, &fault));
+	assert_int_equal(STATUS_OK, room_record_configure(record, event, &slow, seed));
+	assert_int_equal(STATUS_OK, room_record_next_epoch(record, event, 1));
+	room_record_close(record);
+	assert_int_equal(STATUS_OK, waiting_room_configure(room, event, &slow, NULL));
+	assert_int_equal(1, join("a", 0, 0).place);
+	admit(called, 1);
+	assert_string_equal("a", called[0].person);
 }
 
 /* After the loss no number that was ever given is given again, however often that happens. */
@@ -351,6 +376,7 @@ int main(void)
 			test_a_batch_larger_than_a_block, open_room, close_room),
 		cmocka_unit_test_setup_teardown(
 			test_no_place_is_given_twice, open_room, close_room),
+		cmocka_unit_test_setup_teardown(test_two_make_the_room, open_room, close_room),
 		cmocka_unit_test_setup_teardown(test_the_record_is_away, open_room, close_room),
 		cmocka_unit_test_setup_teardown(
 			test_a_server_does_not_wait_for_who_is_away, open_room, close_room),
