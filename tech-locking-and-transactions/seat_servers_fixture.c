@@ -332,16 +332,22 @@ void seat_fight_wait(struct seat_fight *fight, size_t granted)
 	}
 }
 
-/* What was acknowledged is there, and says the same by every server. */
+/* What was acknowledged is there, and says the same by every server; one whose database was away
+ * may say 503 for a moment more. */
 static void want_claim(struct seat_fight *fight, size_t index, size_t seat, const char *status)
 {
 	const struct seat_claim *taken = &fight->claims[seat - fight->first];
 	struct http_client_reply reply = {0};
 	char path[TEXT_SIZE];
+	int64_t deadline_ms = now_ms() + SEAT_PATIENCE_MS;
 	bool found = false;
+	int answer;
 	snprintf(path, sizeof path, "/holds/%s", taken->hold);
-	assert_int_equal(
-		200, seat_servers_ask(fight->servers, index, "GET", path, NULL, NULL, &reply));
+	while ((answer = seat_servers_ask(
+			fight->servers, index, "GET", path, NULL, NULL, &reply)) == 503 &&
+		now_ms() < deadline_ms)
+		pause_ms(POLL_MS);
+	assert_int_equal(200, answer);
 	json_t *json = http_client_reply_json(&reply);
 	assert_string_equal(status, json_string_value(json_object_get(json, "status")));
 	assert_string_equal(taken->person, json_string_value(json_object_get(json, "userId")));

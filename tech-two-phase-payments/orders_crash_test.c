@@ -237,6 +237,7 @@ static void killed_at_any_moment_each_order_is_paid_or_voided_once(void **state)
 		orders_start(0, SERVER, (const char *const[]){LEASE, NULL});
 		crowd_start(&options);
 		crowd_join(ORDERS_WAIT_MS_MAX, kill_and_revive);
+		orders_wait_ready(0); /* It may have been revived this moment. */
 		orders_wait_quiet();
 		assert_int_equal(0, orders_judge(ORDERS_JUDGE_TELLS));
 		orders_stop(0);

@@ -144,18 +144,32 @@ void orders_start_doomed(size_t index, const char *program, const char *const se
 void orders_start(size_t index, const char *program, const char *const settings[])
 {
 	orders_start_doomed(index, program, settings);
+	orders_wait_ready(index);
+}
+
+void orders_wait_ready(size_t index)
+{
 	if (process_wait_line(&orders.servers[index], "ready http://", READY_MS_MAX, NULL, 0) ==
 		STATUS_OK)
 		return;
 	char *log = read_log();
 	print_error("%s\n", log);
 	free(log);
-	fail_msg("%s does not get ready", program);
+	fail_msg("server %zu does not get ready", index);
 }
 
 void orders_stop(size_t index)
 {
-	assert_true(end_server(&orders.servers[index]));
+	struct process *server = &orders.servers[index];
+	bool was_there = server->pid > 0;
+	if (end_server(server))
+		return;
+	char *log = read_log();
+	size_t size = strlen(log);
+	print_error("%s\n", size > LOG_TAIL_SIZE ? log + size - LOG_TAIL_SIZE : log);
+	free(log);
+	fail_msg("server %zu %s, and its code is %d", index,
+		was_there ? "was asked to end" : "was not there", server->exit_code);
 }
 
 bool orders_have_logged(const char *wanted)

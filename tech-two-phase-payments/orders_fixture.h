@@ -69,6 +69,9 @@ void orders_start(size_t index, const char *program, const char *const settings[
 /* The same without waiting: a server that is to die may do so at once. */
 void orders_start_doomed(size_t index, const char *program, const char *const settings[]);
 
+/* Until it is ready. One that is ended before it listens for signals does not end with 0. */
+void orders_wait_ready(size_t index);
+
 /* SIGTERM, and it ends with 0 within 20 s. */
 void orders_stop(size_t index);
 
