@@ -273,7 +273,7 @@ class Journey:
             self.again("POST", path, "unprocessable", body={"pass": ""}, wrong=True)
             self.again("POST", path, 200)
             if who:
-                self.again("POST", path, "forbidden", who="another")
+                self.again("POST", path, "unauthorized", who="another")
                 self.again("POST", path, "unauthorized", who=None)
         # Released: so the other one is admitted, and told.
         self.again("POST", "/waiting-room/passes/verify", 200)

@@ -1,30 +1,12 @@
 /* What only the admin may ask: to take up what was left half done, and what is stuck. */
+#include "lib/http/bearer.h"
 #include "lib/http/fields.h"
 #include "tech-locking-and-transactions/seat_lanes.h"
 
-/* As long for a token of which much is right as for one of which nothing is. */
-static bool equals_secret(struct slice given, struct slice secret)
-{
-	size_t difference = given.size ^ secret.size;
-	for (size_t i = 0; i < given.size; i++)
-		difference |= (unsigned char)(given.data[i] ^ secret.data[i % secret.size]);
-	return difference == 0;
-}
-
 static bool is_admin(struct http_exchange *exchange)
 {
-	static const char scheme[] = "Bearer ";
 	const struct seat_routes *routes = http_context(exchange);
-	struct slice given;
-	if (http_header(exchange, "Authorization", &given) && slice_starts_with(given, scheme)) {
-		given.data += sizeof scheme - 1;
-		given.size -= sizeof scheme - 1;
-		if (equals_secret(given, slice_of(routes->options.admin_token)))
-			return true;
-	}
-	http_reply_header(exchange, "WWW-Authenticate", "Bearer");
-	http_reply_problem(exchange, &seat_problem_unauthorized, NULL);
-	return false;
+	return http_admin_asks(exchange, slice_of(routes->options.admin_token));
 }
 
 void seat_recover(struct http_exchange *exchange)

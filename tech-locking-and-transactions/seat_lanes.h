@@ -193,8 +193,6 @@ void seat_tills_close(struct seat_routes *routes);
 
 /* ---- Replies; whoever has the exchange. Each completes nothing. ---- */
 
-extern const struct http_problem seat_problem_unauthorized;
-
 void seat_reply_hold(struct seat_request *request, const struct hold_result *result,
 	const char *currency, struct buffer *text);
 void seat_reply_record(

@@ -11,8 +11,6 @@ static const struct http_problem payment_declined = {
 	402, "payment-declined", "The payment was declined"};
 static const struct http_problem key_reused = {
 	422, "idempotency-key-reused", "This Idempotency-Key was used for another request"};
-const struct http_problem seat_problem_unauthorized = {
-	401, "unauthorized", "This needs the admin token"};
 
 /* ---- Text ---- */
 

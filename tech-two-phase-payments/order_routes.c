@@ -2,11 +2,10 @@
  * logged anywhere. */
 #include "tech-two-phase-payments/order_routes.h"
 
-#include <sodium.h>
-
 #include "lib/base/clock.h"
 #include "lib/base/limits.h"
 #include "lib/base/log.h"
+#include "lib/http/bearer.h"
 #include "lib/http/fields.h"
 #include "lib/http/health.h"
 #include "lib/http/server_metrics.h"
@@ -20,7 +19,6 @@ static const struct postgres_statement read_stuck = {
 
 static const struct http_problem card_problem = {
 	422, "card-number", "Card numbers are not taken here; give a payment method's token"};
-static const struct http_problem unauthorized = {401, "unauthorized", "This needs the admin token"};
 
 enum { ORDER_BODY_MAX = 32 << 10, SMALL_BODY_MAX = 4 << 10 };
 
@@ -116,26 +114,11 @@ static void follow(struct http_exchange *exchange)
 			exchange, &http_problem_unavailable, "The server is just starting.");
 }
 
-static bool is_admin(const struct http_exchange *exchange)
-{
-	static const char scheme[] = "Bearer ";
-	const struct order_front *front = http_context(exchange);
-	struct slice given, token = slice_of(front->admin_token);
-	if (!http_header(exchange, "Authorization", &given) || !slice_starts_with(given, scheme))
-		return false;
-	given.data += sizeof scheme - 1;
-	given.size -= sizeof scheme - 1;
-	return given.size == token.size && sodium_memcmp(given.data, token.data, token.size) == 0;
-}
-
 static void list_stuck(struct http_exchange *exchange)
 {
-	if (is_admin(exchange)) {
+	const struct order_front *front = http_context(exchange);
+	if (http_admin_asks(exchange, slice_of(front->admin_token)))
 		reply_read(exchange, &read_stuck, POSTGRES_NO_PARAMETERS);
-		return;
-	}
-	http_reply_header(exchange, "WWW-Authenticate", "Bearer");
-	http_reply_problem(exchange, &unauthorized, NULL);
 }
 
 /* ---- Writing ---- */

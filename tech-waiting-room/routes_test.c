@@ -99,10 +99,10 @@ static void test_settings_are_checked(void **state)
 	}
 	room_ask(&server, "PUT", "/events/e/waiting-room", ADMIN, 400, "{\"state\":");
 	room_ask(&server, "PUT", "/events/e/waiting-room", NULL, 401, "{\"state\":\"open\"}");
-	room_ask(&server, "PUT", "/events/e/waiting-room", "Authorization: Bearer x\r\n", 403,
+	room_ask(&server, "PUT", "/events/e/waiting-room", "Authorization: Bearer x\r\n", 401,
 		"{\"state\":\"open\"}");
 	room_ask(&server, "PUT", "/events/e/waiting-room",
-		"Authorization: Bearer " ADMIN_TOKEN "x\r\n", 403, "{\"state\":\"open\"}");
+		"Authorization: Bearer " ADMIN_TOKEN "x\r\n", 401, "{\"state\":\"open\"}");
 	room_ask(&server, "GET", "/events/e/waiting-room", NULL, 404, NULL);
 }
 

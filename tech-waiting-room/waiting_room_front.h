@@ -220,7 +220,7 @@ struct front_room *front_find_room(
  */
 bool front_path_event(struct http_exchange *exchange, struct slice *event);
 
-/* Whether the request has the admin's token; if not, it was replied. */
+/* Whether the request has the admin's token; if not, 401 was replied. */
 bool front_is_admin(struct http_exchange *exchange);
 
 /* A request in the exchange's arena, cleared but for its bytes. NULL: it was replied. */
@@ -267,7 +267,6 @@ int64_t front_place_of_rank(
 /* ---- Replies; any thread that has the exchange ---- */
 
 extern const struct http_problem front_problem_forbidden;
-extern const struct http_problem front_problem_unauthorized;
 extern const struct http_problem front_problem_gone;
 extern const struct http_problem front_problem_limited;
 

@@ -9,8 +9,6 @@
 
 enum { INTEGER_TEXT_SIZE = 20 };
 
-const struct http_problem front_problem_unauthorized = {
-	401, "unauthorized", "It is not known who asks"};
 const struct http_problem front_problem_forbidden = {403, "forbidden", "This is not allowed"};
 const struct http_problem front_problem_gone = {410, "gone", "It was there, and is over"};
 const struct http_problem front_problem_limited = {429, "too-many-requests", "Too many requests"};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "lib/http/bearer.h"
 #include "tech-waiting-room/waiting_room_front.h"
 
 #define LANE_NAME "waiting_room"
@@ -170,33 +171,9 @@ bool front_path_event(struct http_exchange *exchange, struct slice *event)
 	return false;
 }
 
-/* As long for a token of which much is right as for one of which nothing is. */
-static bool equals_secret(struct slice given, struct slice secret)
-{
-	size_t difference = given.size ^ secret.size;
-	for (size_t i = 0; i < given.size; i++)
-		difference |= (unsigned char)(given.data[i] ^ secret.data[i % secret.size]);
-	return difference == 0;
-}
-
 bool front_is_admin(struct http_exchange *exchange)
 {
-	struct waiting_room_routes *routes = front_of(exchange);
-	struct slice given;
-	bool has = http_header(exchange, "Authorization", &given) &&
-		slice_starts_with(given, "Bearer ");
-	if (!has) {
-		http_reply_problem(exchange, &front_problem_unauthorized,
-			"This needs the admin's token: Authorization: Bearer ….");
-		http_reply_header(exchange, "WWW-Authenticate", "Bearer");
-		return false;
-	}
-	enum { SCHEME_SIZE = sizeof "Bearer " - 1 };
-	given = (struct slice){given.data + SCHEME_SIZE, given.size - SCHEME_SIZE};
-	if (equals_secret(given, slice_of(routes->options.admin_token)))
-		return true;
-	http_reply_problem(exchange, &front_problem_forbidden, "The admin's token is another one.");
-	return false;
+	return http_admin_asks(exchange, slice_of(front_of(exchange)->options.admin_token));
 }
 
 struct front_request *front_request_new(

@@ -26,3 +26,14 @@ bool http_bearer_is(const struct http_exchange *exchange, struct slice secret)
 		difference |= (unsigned char)(given.data[i] ^ secret.data[i % secret.size]);
 	return difference == 0;
 }
+
+bool http_admin_asks(struct http_exchange *exchange, struct slice secret)
+{
+	static const struct http_problem unauthorized = {
+		401, "unauthorized", "This needs the admin's token"};
+	if (http_bearer_is(exchange, secret))
+		return true;
+	http_reply_problem(exchange, &unauthorized, NULL);
+	http_reply_header(exchange, "WWW-Authenticate", "Bearer");
+	return false;
+}

@@ -12,3 +12,8 @@ __attribute__((warn_unused_result)) bool http_bearer(
  * it takes does not tell how much of a wrong token was right. */
 __attribute__((warn_unused_result)) bool http_bearer_is(
 	const struct http_exchange *exchange, struct slice secret);
+
+/* Whether the admin is asking, who shows this secret as a bearer token. False: there was no token
+ * or another one, a session's for instance, and 401 `unauthorized` was replied. */
+__attribute__((warn_unused_result)) bool http_admin_asks(
+	struct http_exchange *exchange, struct slice secret);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -31,6 +32,12 @@ static void ask_secret(struct http_exchange *exchange)
 	http_reply_empty(exchange, http_bearer_is(exchange, slice_of(secret)) ? 204 : 403);
 }
 
+static void ask_admin(struct http_exchange *exchange)
+{
+	if (http_admin_asks(exchange, slice_of(secret)))
+		http_reply_empty(exchange, 204);
+}
+
 static void ask_nobody(struct http_exchange *exchange)
 {
 	http_reply_empty(exchange, http_bearer_is(exchange, slice_of("")) ? 204 : 403);
@@ -46,6 +53,7 @@ static void show_address(struct http_exchange *exchange)
 static const struct http_route routes[] = {
 	{HTTP_GET, "/token", HTTP_ON_LOOP, show_token, 0},
 	{HTTP_GET, "/secret", HTTP_ON_LOOP, ask_secret, 0},
+	{HTTP_GET, "/admin", HTTP_ON_LOOP, ask_admin, 0},
 	{HTTP_GET, "/nobody", HTTP_ON_LOOP, ask_nobody, 0},
 	{HTTP_GET, "/address", HTTP_ON_LOOP, show_address, 0},
 };
@@ -55,7 +63,7 @@ static int begin(void **state)
 	(void)state;
 	struct fault fault;
 	const struct http_server_options options = {
-		.routes = routes, .route_count = 4, .loop_count = 1};
+		.routes = routes, .route_count = sizeof routes / sizeof routes[0], .loop_count = 1};
 	assert_int_equal(STATUS_OK, http_server_open(&options, &server, &fault));
 	http_client_init(&client, http_server_port(server));
 	return 0;
@@ -105,6 +113,18 @@ static void only_the_whole_secret_will_do(void **state)
 	assert_int_equal(403, ask("/nobody", "Authorization: Bearer \r\n"));
 }
 
+static void who_is_not_the_admin_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(204, ask("/admin", "Authorization: Bearer correct-horse\r\n"));
+	static const char *const wrong[] = {NULL, "Authorization: Bearer correct-hors\r\n"};
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		assert_int_equal(401, ask("/admin", wrong[i]));
+		assert_string_equal("Bearer", http_client_reply_header(&reply, "WWW-Authenticate"));
+		assert_non_null(strstr(reply.body, "urn:onsale:problem:unauthorized"));
+	}
+}
+
 static void behind_a_proxy_the_last_address_counts(void **state)
 {
 	static const char loopback[] = {127, 0, 0, 1};
@@ -124,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_token_is_what_follows_the_scheme),
 		cmocka_unit_test(only_the_whole_secret_will_do),
+		cmocka_unit_test(who_is_not_the_admin_is_told),
 		cmocka_unit_test(behind_a_proxy_the_last_address_counts),
 	};
 	return cmocka_run_group_tests(tests, begin, end);

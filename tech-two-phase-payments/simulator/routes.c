@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/http/bearer.h"
 #include "lib/http/fields.h"
 #include "lib/http/server_metrics.h"
 #include "tech-two-phase-payments/simulator/bank.h"
@@ -151,23 +152,10 @@ static bool check_key(struct http_exchange *exchange)
 		refuse(exchange, 401, NULL, "Invalid API Key provided.");
 }
 
-static bool is_admin(const struct http_exchange *exchange)
-{
-	const struct routes_context *context = http_context(exchange);
-	struct slice given;
-	return credentials(exchange, "Bearer ", &given) &&
-		same(given, slice_of(context->admin_token));
-}
-
 static bool check_admin(struct http_exchange *exchange)
 {
-	static const struct http_problem unauthorized = {
-		401, "unauthorized", "This needs the admin token"};
-	if (is_admin(exchange))
-		return true;
-	http_reply_header(exchange, "WWW-Authenticate", "Bearer");
-	http_reply_problem(exchange, &unauthorized, NULL);
-	return false;
+	const struct routes_context *context = http_context(exchange);
+	return http_admin_asks(exchange, slice_of(context->admin_token));
 }
 
 /* ---- Stripe's requests ---- */
@@ -381,11 +369,12 @@ static void retrieve(struct http_exchange *exchange)
 /* The customer has no admin token, but the client secret that the shop gave them. */
 static void authenticate(struct http_exchange *exchange)
 {
+	const struct routes_context *context = http_context(exchange);
 	struct job *job = job_new(exchange, JOB_AUTHENTICATE);
 	struct http_fields fields;
 	if (!job)
 		return;
-	job->is_admin = is_admin(exchange);
+	job->is_admin = http_bearer_is(exchange, slice_of(context->admin_token));
 	http_fields_begin(&fields, exchange);
 	struct slice outcome = http_field_text(&fields, "outcome", 20);
 	if (!job->is_admin || http_field_given(&fields, "clientSecret"))
