@@ -53,7 +53,7 @@ static void add_venue(struct http_exchange *exchange)
 	struct venue_document venue;
 	struct fault fault;
 	struct arena arena;
-	if (!begin(&write, exchange, 201))
+	if (!begin(&write, exchange, 201) || !http_body_is_json(exchange))
 		return;
 	arena_init(&arena, SEATING_ARENA_SIZE_MAX);
 	enum status status = venue_document_read(http_body(exchange), &arena, &venue, &fault);

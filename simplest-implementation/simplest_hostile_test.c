@@ -264,6 +264,9 @@ static void other_media_types_are_415(void **state)
 		http_client_call(&simplest.client, "POST", target.holds_path, headers,
 			"{\"userId\":\"u\",\"seats\":[\"s-3\"]}", &simplest.reply);
 		assert_int_equal(415, simplest.reply.status);
+		http_client_call(
+			&simplest.client, "POST", "/venues", headers, "{}", &simplest.reply);
+		assert_int_equal(415, simplest.reply.status);
 	}
 	want_unharmed();
 }

@@ -28,6 +28,8 @@ void venue_create(struct http_exchange *exchange)
 {
 	struct fault fault;
 	struct venue_input input;
+	if (!http_body_is_json(exchange))
+		return;
 	enum status status =
 		seating_plan_read(http_body(exchange), http_arena(exchange), &input.plan, &fault);
 	if (status == STATUS_REFUSED) {

@@ -76,6 +76,9 @@ bool http_header(const struct http_exchange *exchange, const char *name, struct 
 
 struct slice http_body(const struct http_exchange *exchange);
 
+/* Whether the body's media type is that of JSON; if not, 415 was replied. For who parses it. */
+__attribute__((warn_unused_result)) bool http_body_is_json(struct http_exchange *exchange);
+
 /* The body as JSON. Where it is not a JSON object (media type, encoding, depth, duplicate keys,
  * size of numbers are checked), replies with a problem and returns NULL. The exchange owns the
  * value. */

@@ -374,27 +374,31 @@ struct arena *http_arena(struct http_exchange *exchange)
 	return &exchange->arena;
 }
 
-static bool body_is_json(struct http_exchange *exchange)
+static bool names_json(struct slice type)
 {
-	struct slice type;
-	if (!http_header(exchange, "Content-Type", &type))
-		return false;
+	static const char json[] = "application/json";
 	struct slice name;
 	slice_split(&type, ';', &name);
 	name = slice_trim(name);
-	static const char json[] = "application/json";
 	return name.size == sizeof json - 1 && strncasecmp(name.data, json, name.size) == 0;
+}
+
+bool http_body_is_json(struct http_exchange *exchange)
+{
+	struct slice type;
+	if (http_header(exchange, "Content-Type", &type) && names_json(type))
+		return true;
+	http_reply_problem(exchange, &http_problem_media_type,
+		"Send the body with Content-Type: application/json.");
+	return false;
 }
 
 json_t *http_body_object(struct http_exchange *exchange)
 {
 	if (exchange->json)
 		return exchange->json;
-	if (!body_is_json(exchange)) {
-		http_reply_problem(exchange, &http_problem_media_type,
-			"Send the body with Content-Type: application/json.");
+	if (!http_body_is_json(exchange))
 		return NULL;
-	}
 	struct slice body = http_body(exchange);
 	const struct json_limits limits = {
 		.size_max = exchange->route->body_bytes_max,
