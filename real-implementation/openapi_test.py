@@ -424,6 +424,16 @@ class Journey:
         self.lapsing = lapsing
         self.exhaust("/orders/{orderId}/stream", who=self.bob, at={"orderId": lapsing})
 
+    def call_off(self):
+        event = self.event(name="Called off")
+        order = self.order(self.bob, self.hold(
+            self.bob, event, best={"quantity": 1})["holdId"])["orderId"]
+        hold = self.hold(self.bob, event, best={"quantity": 1})["holdId"]
+        self.admin("PUT", "/events/{eventId}", 200, body={"status": "canceled"},
+                   at={"eventId": event})
+        self.order(self.bob, hold, "event-canceled")
+        self.confirm(self.bob, order, {"paymentMethod": "pm_card_visa"}, "event-canceled")
+
     def lapse(self):
         self.wait_order(self.bob, self.lapsing, "expired")
         self.cancel(self.bob, self.lapsing, "order-over")
@@ -556,7 +566,8 @@ class Journey:
         self.document = document
         for step in (self.bring_venues, self.bring_events, self.browse, self.meet, self.open_room,
                      self.queue, self.passes, self.gather, self.come_too_late, self.take_seats,
-                     self.buy, self.pay, self.use_tickets, self.look_back, self.lapse):
+                     self.buy, self.pay, self.call_off, self.use_tickets, self.look_back,
+                     self.lapse):
             step()
             print(f"{step.__name__}: {len(self.api.records)} replies", flush=True)
         for key in document.operations:

@@ -4,7 +4,8 @@
 
 -- name: create
 -- $3 contents: {"holdId": "<event>.<hold>"}. An order is confirmed while its hold lives, so $7 has
--- no part in it. What meets another order for its hold is left out.
+-- no part in it. What meets another order for its hold is left out, as is what would buy seats of
+-- a canceled event.
 WITH new AS MATERIALIZED (
 	SELECT DISTINCT ON (person, key) checkout_key_event(order_key) AS event_id,
 		checkout_key_order(order_key) AS order_id,
@@ -24,7 +25,8 @@ WITH new AS MATERIALIZED (
 	FROM new JOIN seat_holds AS h ON h.event_id = new.event_id AND h.hold_id = new.hold_id
 	JOIN seat_events AS e ON e.event_id = h.event_id
 	WHERE h.person = new.person AND h.status = 'held' AND h.expires_at > clock_timestamp()
-		AND $7::bigint IS NOT NULL
+		AND $7::bigint IS NOT NULL AND NOT EXISTS (SELECT FROM events AS c
+			WHERE c.event_id = h.event_id AND c.status = 'canceled')
 	ORDER BY new.event_id, new.hold_id, new.ordinal
 	ON CONFLICT DO NOTHING
 	RETURNING o.event_id, o.order_id, o.version, order_json(o)::text AS body,
@@ -38,7 +40,8 @@ SELECT new.ordinal, made.version, made.body, made.event
 FROM made JOIN new USING (event_id, order_id);
 
 -- name: confirm
--- While the hold lives, and so has its seats. What is free needs no payment method.
+-- While the hold lives, and so has its seats, and the event is not canceled. What is free needs no
+-- payment method.
 WITH new AS MATERIALIZED (
 	SELECT DISTINCT ON (o.event_id, o.order_id) o.event_id, o.order_id, a.person, a.key,
 		a.fingerprint, a.method, a.ordinal
@@ -56,6 +59,8 @@ WITH new AS MATERIALIZED (
 	JOIN seat_holds AS h ON h.event_id = o.event_id AND h.hold_id = o.hold_id
 	WHERE o.status = ANY ($6) AND o.ending IS NULL AND h.status = 'held'
 		AND h.expires_at > clock_timestamp() AND (new.method IS NOT NULL OR o.total = 0)
+		AND NOT EXISTS (SELECT FROM events AS c
+			WHERE c.event_id = o.event_id AND c.status = 'canceled')
 	ORDER BY o.event_id, o.order_id
 	FOR NO KEY UPDATE OF o
 ), done AS (
@@ -123,14 +128,15 @@ FROM done JOIN new USING (event_id, order_id);
 
 -- name: answers
 -- Behind what the writer wants: whether a ticket was scanned, whether the order costs nothing,
--- whether the hold lives (NULL: there is none of this person's), and the order that has it, which
--- is the only one there can be.
+-- whether the hold lives (NULL: there is none of this person's), the order that has it, which is
+-- the only one there can be, and whether the event is canceled.
 SELECT a.ordinal, decode(k.fingerprint, 'hex'), k.status, k.body, o.status,
 	o.ending IS NOT NULL OR NOT coalesce(h.status = 'held'
 		AND h.expires_at > clock_timestamp(), false),
 	o.order_id IS NOT NULL AND order_is_scanned(o.event_id, o.order_id), o.total = 0,
 	h.status = 'held' AND h.expires_at > clock_timestamp(),
-	checkout_key(other.event_id, other.order_id), other.status
+	checkout_key(other.event_id, other.order_id), other.status,
+	EXISTS (SELECT FROM events AS c WHERE c.event_id = a.event_id AND c.status = 'canceled')
 FROM (SELECT *, checkout_key_event(order_key) AS event_id,
 		checkout_key_order(order_key) AS order_id,
 		checkout_key_order(content::json ->> 'holdId') AS hold_id

@@ -18,11 +18,14 @@ enum {
 	ANSWER_HOLD_LIVES,
 	ANSWER_OTHER,
 	ANSWER_OTHER_STATUS,
+	ANSWER_EVENT_CANCELED,
 };
 
 static const struct http_problem exists_problem = {
 	409, "order-exists", "There is an order for this hold already"};
 static const struct http_problem hold_over_problem = {410, "hold-over", "The hold is over"};
+static const struct http_problem canceled_problem = {
+	409, "event-canceled", "The event is canceled; nothing is sold"};
 static const struct http_problem scanned_problem = {
 	409, "ticket-scanned", "A ticket of this order was used to come in"};
 
@@ -131,6 +134,8 @@ static void refuse_create(const struct order_refusal *refusal)
 		http_reply_problem(exchange, &http_problem_not_found, "There is no such hold.");
 	else if (!postgres_get_boolean(rows, refusal->row, ANSWER_HOLD_LIVES))
 		http_reply_problem(exchange, &hold_over_problem, "Its seats are free again.");
+	else if (postgres_get_boolean(rows, refusal->row, ANSWER_EVENT_CANCELED))
+		http_reply_problem(exchange, &canceled_problem, NULL);
 	else
 		http_reply_problem(exchange, &http_problem_unavailable,
 			"Another request for this hold was under way. Repeat it.");
@@ -147,6 +152,9 @@ void orders_refuse(void *context, const struct order_refusal *refusal)
 	else if (is_possible && write->kind == ORDER_WRITE_CANCEL &&
 		postgres_get_boolean(rows, refusal->row, ANSWER_SCANNED))
 		http_reply_problem(write->exchange, &scanned_problem, NULL);
+	else if (is_possible && write->kind == ORDER_WRITE_CONFIRM && !refusal->is_over &&
+		postgres_get_boolean(rows, refusal->row, ANSWER_EVENT_CANCELED))
+		http_reply_problem(write->exchange, &canceled_problem, NULL);
 	else if (is_possible && write->kind == ORDER_WRITE_CONFIRM && !refusal->is_over &&
 		!write->payment_method.data &&
 		!postgres_get_boolean(rows, refusal->row, ANSWER_FREE))

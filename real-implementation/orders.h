@@ -18,6 +18,7 @@
  *	                     canceled or expired
  *	hold-over       410  the hold is over
  *	order-status    409  the order's status does not allow it {orderStatus}
+ *	event-canceled  409  nothing is bought of a canceled event any more
  *	order-over      410  it is too late: the order or its hold is over, or being ended
  *	                     {orderStatus}
  *	ticket-scanned  409  a ticket of the order was used, so that it cannot be canceled

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/base/clock.h"
+#include "real-implementation/schema/010_catalog.sql.h"
 #include "real-implementation/schema/040_orders.sql.h"
 #include "tech-two-phase-payments/stripe/stripe.h"
 
@@ -118,6 +119,7 @@ int shop_start(void **state)
 					    .call_ms_max = DATABASE_MS},
 			&shop.seats, &fault) != STATUS_OK ||
 		!open_engine() || !(shop.judge = connect_to_cluster()) ||
+		postgres_run_script(shop.judge, catalog_schema) != STATUS_OK ||
 		postgres_run_script(shop.judge, orders_schema) != STATUS_OK)
 		return -1;
 	/* Where it is made in several steps by several programs, it must be there already. */

@@ -97,6 +97,42 @@ static void hold_has_one_order_at_a_time(void **state)
 	assert_string_not_equal(order, shop_order(hold));
 }
 
+static void set_event_status(const char *status)
+{
+	(void)shop_query(
+		"WITH venue AS (INSERT INTO venues (venue_id, name, city, plan, seat_count, "
+		"section_count, sections, categories, made_from) VALUES ($1::uuid, 'Hall', "
+		"'Bern', '{}', 1, 1, '[]', '[]', '') ON CONFLICT DO NOTHING) "
+		"INSERT INTO events (event_id, venue_id, name, performers, description, "
+		"city, starts_at, on_sale_at, currency, prices, price_from, price_to, "
+		"status, seats_per_hold_max, hold_seconds, waiting_room, made_from) "
+		"VALUES ($1::uuid, $1::uuid, 'Evening', '{}', '', 'Bern', now(), now(), "
+		"'EUR', '{}', 0, 0, $2::text, 9, 60, '{}', '') "
+		"ON CONFLICT (event_id) DO UPDATE SET status = EXCLUDED.status "
+		"RETURNING 1::bigint",
+		status);
+}
+
+static void canceled_event_sells_nothing(void **state)
+{
+	(void)state;
+	set_event_status("scheduled");
+	const char *first = shop_hold(ALICE, 1), *second = shop_hold(ALICE, 1);
+	const char *order = shop_order(first), *paid = shop_order(shop_hold(ALICE, 1));
+	shop_confirm(paid, "pm_card_visa", 202);
+	shop_wait_status(paid, "paid");
+	set_event_status("canceled");
+	shop_ask("POST", "/orders", ALICE, "late", hold_body(second), 409);
+	shop_want_problem("event-canceled");
+	shop_confirm(order, "pm_card_visa", 409);
+	shop_want_problem("event-canceled");
+	/* What there is can be left, and who has paid gets the money back. */
+	shop_cancel(order, 202);
+	shop_wait_status(order, "canceled");
+	shop_cancel(paid, 202);
+	shop_wait_status(paid, "refunded");
+}
+
 static void malformed_requests_are_refused(void **state)
 {
 	(void)state;
@@ -335,6 +371,7 @@ int main(void)
 		SHOP_TEST(nobody_is_told_to_say_who_they_are),
 		SHOP_TEST(hold_must_be_ones_own_and_live),
 		SHOP_TEST(hold_has_one_order_at_a_time),
+		SHOP_TEST(canceled_event_sells_nothing),
 		SHOP_TEST(malformed_requests_are_refused),
 		SHOP_TEST(card_number_is_refused_and_kept_nowhere),
 		SHOP_TEST(another_persons_order_is_not_there),
