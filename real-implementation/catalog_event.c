@@ -287,7 +287,6 @@ static void read_room(struct members *members, struct event_document *event)
 
 static void read_room_members(struct members *inner, struct catalog_room *room)
 {
-	const double rate_min = 0.01;
 	integer_member(
 		inner, "openAtHoldsPerSecond", 0, DEMAND_MAX, &room->open_at_holds_per_second);
 	integer_member(inner, "openAtLaneDepth", 0, DEMAND_MAX, &room->open_at_lane_depth);
@@ -299,11 +298,12 @@ static void read_room_members(struct members *inner, struct catalog_room *room)
 		inner, "sessionSeconds", 1, WAITING_ROOM_SECONDS_MAX, &room->session_seconds);
 	const json_t *rate = member(inner, "ratePerSecond");
 	double value = json_number_value(rate);
-	if (rate && json_is_number(rate) && value >= rate_min && value <= WAITING_ROOM_RATE_MAX)
+	if (rate && json_is_number(rate) && value >= WAITING_ROOM_RATE_MIN &&
+		value <= WAITING_ROOM_RATE_MAX)
 		room->rate_per_second = value;
 	else if (rate)
-		refuse(inner, "ratePerSecond", "must be a number from %g to %d", rate_min,
-			WAITING_ROOM_RATE_MAX);
+		refuse(inner, "ratePerSecond", "must be a number from %g to %d",
+			WAITING_ROOM_RATE_MIN, WAITING_ROOM_RATE_MAX);
 }
 
 static void require(

@@ -29,8 +29,6 @@ enum {
 	DEMAND_MAX = 1000000,
 };
 
-static const double rate_min = 0.001;
-
 /* An event that is watched. */
 struct watched {
 	struct id event;
@@ -244,7 +242,7 @@ static bool same_settings(
 	return a->active_max == b->active_max && a->claim_seconds == b->claim_seconds &&
 		a->heartbeat_seconds == b->heartbeat_seconds &&
 		a->session_seconds == b->session_seconds &&
-		fabs(a->rate_per_second - b->rate_per_second) < rate_min / 2;
+		fabs(a->rate_per_second - b->rate_per_second) < WAITING_ROOM_RATE_MIN / 2;
 }
 
 static void remember_opened(struct conductor *conductor, struct id event, bool open)
@@ -384,12 +382,12 @@ static void copy_rate(struct http_fields *fields, json_t *given)
 		return;
 	json_t *value = json_object_get(fields->object, "ratePerSecond");
 	double rate = json_number_value(value);
-	if (json_is_number(value) && isfinite(rate) && rate >= rate_min &&
+	if (json_is_number(value) && isfinite(rate) && rate >= WAITING_ROOM_RATE_MIN &&
 		rate <= WAITING_ROOM_RATE_MAX)
 		json_object_set(given, "ratePerSecond", value);
 	else
 		http_field_refuse(fields, "ratePerSecond", "must be a number from %g to %d",
-			rate_min, (int)WAITING_ROOM_RATE_MAX);
+			WAITING_ROOM_RATE_MIN, (int)WAITING_ROOM_RATE_MAX);
 }
 
 static bool read_body(struct conductor_job *job)

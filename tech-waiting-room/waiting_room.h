@@ -49,6 +49,9 @@ enum {
 	WAITING_ROOM_SEED_SIZE = 32,
 };
 
+/* Admissions per second, at the least: somebody in a quarter of an hour. */
+#define WAITING_ROOM_RATE_MIN 0.001
+
 enum waiting_room_state {
 	WAITING_ROOM_LOBBY,    /* Before the start: ranks are given, nobody is called. */
 	WAITING_ROOM_OPEN,     /* People join and are called. */
@@ -70,7 +73,7 @@ enum person_state {
 struct waiting_room_settings {
 	enum waiting_room_state state;
 	double rate_per_second; /* Token bucket: refill, and its size is one second's worth, at
-				   least 1. > 0, ≤ WAITING_ROOM_RATE_MAX. */
+				   least 1. From _RATE_MIN to _RATE_MAX. */
 	int64_t active_max;     /* 0 (nobody) to WAITING_ROOM_ACTIVE_MAX. Lowering it sends nobody
 				   away: nobody is called until enough have finished. */
 	int64_t claim_seconds;  /* From being called until the pass must be claimed. */

@@ -4,8 +4,6 @@
 #include "lib/http/fields.h"
 #include "tech-waiting-room/waiting_room_front.h"
 
-static const double rate_min = 0.001; /* Per second: somebody in a quarter of an hour. */
-
 /* A request about the event alone, by way of the lane. */
 static void ask_about_event(
 	struct http_exchange *exchange, struct slice event, enum front_operation operation)
@@ -58,11 +56,11 @@ static bool read_rate(struct http_fields *fields, double *rate)
 		return false;
 	const json_t *value = json_object_get(fields->object, "ratePerSecond");
 	*rate = json_number_value(value);
-	if (json_is_number(value) && isfinite(*rate) && *rate >= rate_min &&
+	if (json_is_number(value) && isfinite(*rate) && *rate >= WAITING_ROOM_RATE_MIN &&
 		*rate <= WAITING_ROOM_RATE_MAX)
 		return true;
-	http_field_refuse(fields, "ratePerSecond", "must be a number from %g to %d", rate_min,
-		(int)WAITING_ROOM_RATE_MAX);
+	http_field_refuse(fields, "ratePerSecond", "must be a number from %g to %d",
+		WAITING_ROOM_RATE_MIN, (int)WAITING_ROOM_RATE_MAX);
 	return false;
 }
 
