@@ -78,7 +78,7 @@ static int read_settings(int argc, char **argv)
 		{.flag = "rounds",
 			.kind = CONFIG_INTEGER,
 			.value = &rush_settings.rounds,
-			.fallback = "5",
+			.fallback = "9",
 			.min = 1,
 			.max = SERIES_MAX,
 			.help = "interleaved rounds"},
