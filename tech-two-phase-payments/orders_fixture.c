@@ -68,6 +68,16 @@ static char *read_log(void)
 	return process_output(&all);
 }
 
+/* How the servers' log ends. */
+static void tell_log(void)
+{
+	char *log = read_log();
+	size_t size = strlen(log);
+	print_error("the servers' log ends with\n%s\n",
+		size > LOG_TAIL_SIZE ? log + size - LOG_TAIL_SIZE : log);
+	free(log);
+}
+
 /* End a server that still runs; whether it has ended well. A stopped one goes on first. */
 static bool end_server(struct process *server)
 {
@@ -90,12 +100,10 @@ int orders_test_tear_down(void **state)
 	http_client_close(&orders.client);
 	good = simulator_fixture_stop(&orders.simulator) && good;
 	char *log = read_log();
-	size_t size = strlen(log);
 	good = good && !strstr(log, "Sanitizer") && !strstr(log, "runtime error");
-	if (!good)
-		print_error("something did not end well; the servers' log ends with\n%s\n",
-			size > LOG_TAIL_SIZE ? log + size - LOG_TAIL_SIZE : log);
 	free(log);
+	if (!good)
+		tell_log();
 	return good && ftruncate(log_fd, 0) == 0 ? 0 : -1;
 }
 
@@ -152,24 +160,17 @@ void orders_wait_ready(size_t index)
 	if (process_wait_line(&orders.servers[index], "ready http://", READY_MS_MAX, NULL, 0) ==
 		STATUS_OK)
 		return;
-	char *log = read_log();
-	print_error("%s\n", log);
-	free(log);
+	tell_log();
 	fail_msg("server %zu does not get ready", index);
 }
 
 void orders_stop(size_t index)
 {
-	struct process *server = &orders.servers[index];
-	bool was_there = server->pid > 0;
-	if (end_server(server))
+	if (end_server(&orders.servers[index]))
 		return;
-	char *log = read_log();
-	size_t size = strlen(log);
-	print_error("%s\n", size > LOG_TAIL_SIZE ? log + size - LOG_TAIL_SIZE : log);
-	free(log);
-	fail_msg("server %zu %s, and its code is %d", index,
-		was_there ? "was asked to end" : "was not there", server->exit_code);
+	tell_log();
+	fail_msg("server %zu was asked to end, and its code is %d", index,
+		orders.servers[index].exit_code);
 }
 
 bool orders_have_logged(const char *wanted)
