@@ -217,6 +217,7 @@ static double run_holds(enum rush_subject subject, int64_t round, double rate)
 				: most_seconds < rush_settings.seconds ? most_seconds
 								       : rush_settings.seconds,
 			.rate = (int64_t)rate,
+			.warm_ms = rate > 0 ? WARM_UP_MS : 0,
 			.seed = round + 1},
 		&outcome);
 	if (ask(bench_count_holds, &event) != (int64_t)outcome.good)
