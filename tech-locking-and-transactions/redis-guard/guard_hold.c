@@ -54,7 +54,7 @@ enum status guard_hold(struct seat_store *base, const struct hold_request reques
 	}
 	guard_letter_reset(&guard->letter);
 	if (!call->bypass && write_settlement(guard))
-		guard_send(guard); /* If it cannot be: the pending keys end soon. */
+		guard_send(guard); /* If it cannot be: what is pending ends soon. */
 	guard_letter_reset(&guard->letter);
 	return status != STATUS_OK && call->applied ? STATUS_UNKNOWN : status;
 }
@@ -70,6 +70,7 @@ static void write_claims(struct redis_guard *guard, size_t from, size_t *sent)
 	size_t entries = 0;
 	guard_letter_script(&guard->letter, &claim_script, event);
 	guard_letter_integer(&guard->letter, guard->pending_ms);
+	guard_letter_integer(&guard->letter, GUARD_KEEP_MS);
 	for (size_t i = from; i < call->pending_count; i++) {
 		size_t index = call->pending[i];
 		const struct hold_request *request = &call->requests[index];
@@ -79,7 +80,6 @@ static void write_claims(struct redis_guard *guard, size_t from, size_t *sent)
 		if (entries > GUARD_ENTRIES_MAX)
 			break;
 		guard_letter_id(&guard->letter, request->hold);
-		guard_letter_integer(&guard->letter, request->hold_ms + GUARD_RECORD_MS);
 		guard_letter_seats(&guard->letter, request);
 		call->sent[(*sent)++] = index;
 	}
@@ -229,7 +229,7 @@ static void resolve(struct redis_guard *guard)
 
 /* ---- settling ---- */
 
-/* Of a hold's time, what its keys do not outlive: clocks run at different speeds. */
+/* Of a hold's time, what its marks do not outlive: clocks run at different speeds. */
 static int64_t margin_ms(int64_t hold_ms)
 {
 	int64_t ms = 1 + hold_ms / 20;
@@ -294,7 +294,7 @@ static bool write_settlement(struct redis_guard *guard)
 			if (!begun) {
 				guard_letter_script(
 					&guard->letter, &settle_script, call->asking[i].event);
-				guard_letter_integer(&guard->letter, GUARD_RECORD_MS);
+				guard_letter_integer(&guard->letter, GUARD_KEEP_MS);
 			}
 			begun = any = written[j] = true;
 			write_entry(guard, j, action);

@@ -4,10 +4,7 @@
 #include "lib/base/log.h"
 #include "tech-locking-and-transactions/redis-guard/redis_guard_internal.h"
 
-enum { GENERATION_MS = 2 * SEAT_STORE_HOLD_MS_MAX }; /* No key of an earlier one lives longer. */
-
-static const struct redis_command increment = {"INCR", REDIS_WRITES};
-static const struct redis_command set_expiry = {"PEXPIRE", REDIS_WRITES};
+static const struct redis_command unlink_keys = {"UNLINK", REDIS_WRITES};
 
 /* ---- writing ---- */
 
@@ -29,7 +26,7 @@ static void add(struct guard_letter *letter, struct redis_argument argument)
 	letter->requests[letter->request_count - 1].argument_count++;
 }
 
-static struct slice key_of(char key[REDIS_KEY_SIZE_MAX], struct id event, const char *name)
+struct slice guard_key(char key[REDIS_KEY_SIZE_MAX], struct id event, const char *name)
 {
 	char text[ID_TEXT_SIZE];
 	id_format(event, text);
@@ -44,7 +41,7 @@ void guard_letter_script(
 	letter->requests[number] = (struct redis_request){.script = guard_weaken(script),
 		.key_count = 1,
 		.arguments = letter->arguments + letter->argument_count};
-	add(letter, redis_slice(key_of(letter->keys[number], event, "")));
+	add(letter, redis_slice(guard_key(letter->keys[number], event, "")));
 }
 
 void guard_letter_word(struct guard_letter *letter, const char *word)
@@ -90,30 +87,26 @@ void guard_owe(struct redis_guard *guard, struct id event)
 	for (size_t i = 0; i < guard->owed_count; i++)
 		if (seat_ids_equal(guard->owed[i], event))
 			return;
-	/* More events than that at once: their keys end when the holds would have. */
+	/* More events than that at once: their marks end when the holds would have. */
 	if (guard->owed_count < GUARD_OWED_MAX)
 		guard->owed[guard->owed_count++] = event;
 }
 
-/* Begin a generation of each event that is owed one, so that its keys are not looked at any more.
- * That costs queries; to delete one by one what may have been missed would need a list without an
- * end. */
+/* Forget the seats of each event that is owed it, by the thread of Redis that frees memory. That
+ * costs queries; to tell one by one what may have been missed would need a list without an end. */
 static enum status pay(struct redis_guard *guard)
 {
 	char keys[GUARD_OWED_MAX][REDIS_KEY_SIZE_MAX];
-	struct redis_argument arguments[GUARD_OWED_MAX][2];
-	struct redis_request requests[2 * GUARD_OWED_MAX];
-	struct redis_reply *replies[2 * GUARD_OWED_MAX];
-	size_t count = 2 * guard->owed_count;
+	struct redis_argument arguments[GUARD_OWED_MAX];
+	struct redis_request requests[GUARD_OWED_MAX];
+	struct redis_reply *replies[GUARD_OWED_MAX];
+	size_t count = guard->owed_count;
 	if (count == 0)
 		return STATUS_OK;
-	for (size_t i = 0; i < guard->owed_count; i++) {
-		arguments[i][0] = redis_slice(key_of(keys[i], guard->owed[i], "generation"));
-		arguments[i][1] = redis_integer(GENERATION_MS);
-		requests[2 * i] = (struct redis_request){
-			.command = &increment, .arguments = arguments[i], .argument_count = 1};
-		requests[2 * i + 1] = (struct redis_request){
-			.command = &set_expiry, .arguments = arguments[i], .argument_count = 2};
+	for (size_t i = 0; i < count; i++) {
+		arguments[i] = redis_slice(guard_key(keys[i], guard->owed[i], "seats"));
+		requests[i] = (struct redis_request){
+			.command = &unlink_keys, .arguments = &arguments[i], .argument_count = 1};
 	}
 	enum status status = redis_pipeline(guard->redis, requests, count, replies);
 	for (size_t i = 0; i < count && status == STATUS_OK; i++)

@@ -11,9 +11,6 @@
 
 #include "lib/base/clock.h"
 
-static const struct redis_command get = {"GET", REDIS_READS};
-static const struct redis_command pttl = {"PTTL", REDIS_READS};
-
 void guard_scene_open(struct guard_scene *scene, struct guard_fixture *fixture,
 	struct fault_proxy *proxy, const struct redis_guard_options *options)
 {
@@ -89,35 +86,9 @@ enum release_outcome guard_scene_release(
 	return outcome;
 }
 
-static struct redis_reply *ask(
-	struct guard_scene *scene, const struct redis_command *command, int seat)
+struct guard_seat guard_scene_look(struct guard_scene *scene, int seat)
 {
-	char key[REDIS_KEY_SIZE_MAX], event[ID_TEXT_SIZE], name[64];
-	struct redis_reply *reply;
-	id_format(scene->event, event);
-	snprintf(name, sizeof name, "seat:0:%s", scene->names[seat]);
-	struct slice whole = redis_key(key, "sg", slice_of(event), name);
-	assert_int_equal(STATUS_OK,
-		redis_execute(scene->redis, command, REDIS_ARGUMENTS(redis_slice(whole)), &reply));
-	return reply;
-}
-
-const char *guard_scene_key(struct guard_scene *scene, int seat)
-{
-	static char value[128];
-	struct redis_reply *reply = ask(scene, &get, seat);
-	struct slice text = redis_get_slice(reply);
-	snprintf(value, sizeof value, "%.*s", (int)text.size, text.data ? text.data : "");
-	redis_reply_free(reply);
-	return value;
-}
-
-int64_t guard_scene_key_ms(struct guard_scene *scene, int seat)
-{
-	struct redis_reply *reply = ask(scene, &pttl, seat);
-	int64_t ms = redis_get_integer(reply);
-	redis_reply_free(reply);
-	return ms;
+	return guard_fixture_look(scene->redis, scene->event, scene->names[seat]);
 }
 
 int64_t guard_scene_now_ms(void)

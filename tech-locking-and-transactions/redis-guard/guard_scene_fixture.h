@@ -42,11 +42,8 @@ bool guard_scene_is_refused(struct guard_scene *scene, int server, int seat);
 enum release_outcome guard_scene_release(
 	struct seat_store *store, const struct hold_request *request);
 
-/* The value of the seat's key, of the first generation; "" if there is none. */
-const char *guard_scene_key(struct guard_scene *scene, int seat);
-
-/* For how long it lives yet, in ms; negative if it does not, or for ever. */
-int64_t guard_scene_key_ms(struct guard_scene *scene, int seat);
+/* What Redis has of this seat. */
+struct guard_seat guard_scene_look(struct guard_scene *scene, int seat);
 
 /* Sleep a little, and tell whether there is patience left for waiting since `start_ms`. */
 bool guard_scene_wait(int64_t start_ms);

@@ -1,4 +1,4 @@
-/* Opening, closing, and everything but holding: the store does it, and the keys follow. */
+/* Opening, closing, and everything but holding: the store does it, and the marks follow. */
 #include "tech-locking-and-transactions/redis-guard/redis_guard.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@ static const struct redis_script sold_script = {
 	.name = "guard_sold", .source = lua_sold, .effect = REDIS_WRITES};
 static const struct redis_script end_script = {
 	.name = "guard_end", .source = lua_end, .effect = REDIS_WRITES};
-static const struct redis_command add_members = {"SADD", REDIS_WRITES};
+static const struct redis_command set_fields = {"HSET", REDIS_WRITES};
 static const struct redis_command set_expiry = {"PEXPIRE", REDIS_WRITES};
 
 static const struct seat_store_ops guard_ops;
@@ -139,9 +139,9 @@ static void write_revocation(struct guard_letter *letter, const struct event_not
 	guard_letter_id(letter, note->order);
 }
 
-/* Send one script per event. `first_ms` is its first argument, unless it is 0. False: some of it
+/* Send one script per event. `mark_ms` is its second argument, unless it is 0. False: some of it
  * may not have been done. */
-static bool tell(struct redis_guard *guard, const struct redis_script *script, int64_t first_ms,
+static bool tell(struct redis_guard *guard, const struct redis_script *script, int64_t mark_ms,
 	write_note *write, const struct event_note notes[], size_t count)
 {
 	struct guard_letter *letter = &guard->letter;
@@ -151,8 +151,9 @@ static bool tell(struct redis_guard *guard, const struct redis_script *script, i
 		if (written[i])
 			continue;
 		guard_letter_script(letter, script, notes[i].event);
-		if (first_ms > 0)
-			guard_letter_integer(letter, first_ms);
+		guard_letter_integer(letter, GUARD_KEEP_MS);
+		if (mark_ms > 0)
+			guard_letter_integer(letter, mark_ms);
 		for (size_t j = i; j < count; j++) {
 			if (written[j] || !seat_ids_equal(notes[j].event, notes[i].event))
 				continue;
@@ -167,8 +168,7 @@ static bool tell(struct redis_guard *guard, const struct redis_script *script, i
 	return done;
 }
 
-/* Tell of what has ended. If it cannot be told, keys may be left that would keep people from seats
- * that are free. */
+/* Tell of what has ended. If it cannot be told, people would be kept from seats that are free. */
 static void tell_ends(
 	struct redis_guard *guard, write_note *write, const struct event_note notes[], size_t count)
 {
@@ -193,7 +193,7 @@ static enum status sell(struct seat_store *base, const struct sell_request reque
 				.hold = requests[i].hold,
 				.order = requests[i].order,
 				.version = requests[i].version + 1};
-	/* If it cannot be told, the keys stay held and end with the hold's time. */
+	/* If it cannot be told, the seats stay held until the hold's time is over. */
 	(void)tell(guard, &sold_script, guard->sold_ms, write_sale, sold, sold_count);
 	return status;
 }
@@ -228,7 +228,7 @@ static enum status revoke(struct seat_store *base, const struct revoke_request r
 	return status;
 }
 
-/* Their keys have ended by themselves, unless a clock was set back. */
+/* Their seats are nobody's already, unless a clock was set back. */
 static enum status expire(
 	struct seat_store *base, size_t max, struct hold_name expired[], size_t *count)
 {
@@ -248,21 +248,22 @@ static enum status expire(
 static void tell_stock(
 	struct redis_guard *guard, struct id event, const struct seat_offer seats[], size_t count)
 {
-	static _Thread_local struct redis_argument arguments[1 + STOCK_PIECE];
-	char key[REDIS_KEY_SIZE_MAX], text[ID_TEXT_SIZE];
-	id_format(event, text);
-	struct slice known = redis_key(key, "sg", slice_of(text), "known");
-	arguments[0] = redis_slice(known);
+	static _Thread_local struct redis_argument arguments[1 + 2 * STOCK_PIECE];
+	char key[REDIS_KEY_SIZE_MAX];
+	struct slice name = guard_key(key, event, "seats");
+	arguments[0] = redis_slice(name);
 	enum status status = STATUS_OK;
 	for (size_t done = 0, piece; done < count && status == STATUS_OK; done += piece) {
 		piece = count - done < STOCK_PIECE ? count - done : STOCK_PIECE;
-		for (size_t i = 0; i < piece; i++)
-			arguments[1 + i] = redis_slice(seats[done + i].seat);
-		status = redis_execute(guard->redis, &add_members, arguments, 1 + piece, NULL);
+		for (size_t i = 0; i < piece; i++) {
+			arguments[1 + 2 * i] = redis_slice(seats[done + i].seat);
+			arguments[2 + 2 * i] = redis_text("");
+		}
+		status = redis_execute(guard->redis, &set_fields, arguments, 1 + 2 * piece, NULL);
 	}
 	if (status == STATUS_OK)
 		status = redis_execute(guard->redis, &set_expiry,
-			REDIS_ARGUMENTS(redis_slice(known), redis_integer(GUARD_RECORD_MS)), NULL);
+			REDIS_ARGUMENTS(redis_slice(name), redis_integer(GUARD_KEEP_MS)), NULL);
 	guard_note(guard, status);
 }
 

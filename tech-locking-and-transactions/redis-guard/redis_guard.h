@@ -6,26 +6,31 @@
  *	if (redis_guard_open(inner, &options, &store, &fault) != STATUS_OK)
  *		…
  *
- * DESIGN. The store inside always decides; a key in Redis only says whom it is not worth asking
- * for. One script claims all seats of all requests of a call (claim.lua): a *pending* key for each
- * seat of a request that finds none of another's. Those requests go to the store in one batch, and
- * only when it has answered are the keys *held*, for slightly less than the hold has to live, or
- * gone (settle.lua). A sale makes them *sold* for a while. A key's value begins with the hold's id;
- * it is changed and deleted by whoever has that id and by nobody else, and left alone when the
+ * DESIGN. The store inside always decides; a mark in Redis only says whom it is not worth asking
+ * for. One script claims all seats of all requests of a call (claim.lua): each seat of a request
+ * that finds none of another's is *pending*. Those requests go to the store in one batch, and only
+ * when it has answered are the seats *held*, for slightly less than the hold has to live, or
+ * nobody's (settle.lua). A sale makes them *sold* for a while. A mark begins with the hold's id; it
+ * is changed and taken away by whoever has that id and by nobody else, and left alone when the
  * store's answer is UNKNOWN. All keys of an event share a slot:
  *
- *	sg:{event}:seat:<generation>:<seat>
- *		"<hold> pending", "<hold> held <version>", "<hold> sold <version>"
- *	sg:{event}:hold:<hold>
- *		its seats; that it is there says that the store may know the id, so that whoever
- *		repeats a request is let through
+ *	sg:{event}:seats
+ *		a hash, of each seat that exists or is being asked for: "<hold> <until> <state>",
+ *		with `until` in Unix ms by Redis's clock, and as state "pending", "held <version>",
+ *		"sold <version>", or "asked": pending, and nobody knows whether it exists, so TAKEN
+ *		must not be said of it. "" is nobody's, and so is all whose time is over. Forgotten
+ *		when marks may be there that should be gone.
+ *	sg:{event}:holds:<day>
+ *		a hash, of each hold that was asked for on this day since 1970: its seats. That it
+ *		is there, or in that of the day before, says that the store may know the id, so that
+ *		whoever repeats a request is let through
  *	sg:{event}:order:<order>
- *		the hold that it has bought, while the seats' keys say so
- *	sg:{event}:known
- *		which seats exist: TAKEN must not be said of others
- *	sg:{event}:generation
- *		grows when keys may be there that should have been deleted; those of an earlier
- *		generation are not looked at
+ *		the hold that it has bought, while the seats say so
+ *
+ * One hash and not a key per seat: what a batch claims is read and written by four commands,
+ * however many seats it has, and when a sale begins the hash has its size already. Hundreds of
+ * thousands of keys with an expiry each made Redis spread its table anew in the middle of it, which
+ * took a third of a core for seconds.
  *
  * Redis slow, away or empty is no failure: calls go straight to the store, at once while it stays
  * away, and the guard comes back by itself. What Redis knows need not be durable.
@@ -47,12 +52,13 @@
  *	- when a sale was revoked and no guard has been told: for sold_ms, too. Where the guard was
  *	  not told of the sale either (a checkout that sells in the store's own database,
  *	  postgres_checkout.h, goes past it): until the hold would have ended. Sold seats need no
- *	  more: their keys say held until then, and whoever asks later asks the store;
+ *	  more: their marks say held until then, and whoever asks later asks the store;
  *	- when Redis's clock was set back: for so much longer.
  *
- * An expired hold is never in the way: its keys are gone before it ends. And an id of a hold that
- * was granted while Redis was away, or before it lost its data, or a day after the hold's end, may
- * be answered TAKEN when it is repeated and another has the seats by now; look_up knows better. */
+ * An expired hold is never in the way: its marks end before it. And an id of a hold that was
+ *granted while Redis was away, or before it lost its data, or was asked for more than a day ago,
+ *may be answered TAKEN when it is repeated and another has the seats by now; look_up knows better.
+*/
 #pragma once
 
 #include "lib/metrics/metrics.h"
@@ -86,7 +92,7 @@ __attribute__((warn_unused_result)) enum status redis_guard_open(struct seat_sto
 /* What has become of requests to hold since the guard was opened. */
 struct redis_guard_counts {
 	int64_t refused;  /* TAKEN without the store. */
-	int64_t claimed;  /* To the store, with keys of their own. */
+	int64_t claimed;  /* To the store, with marks of their own. */
 	int64_t passed;   /* To the store without: an id that is known, seats that are not. */
 	int64_t bypassed; /* To the store, because Redis was away. */
 };

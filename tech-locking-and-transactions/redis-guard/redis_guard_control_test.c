@@ -1,5 +1,5 @@
-/* Negative controls: without the token compare, keys of others are deleted, and a loser is seen to
- * reach the store; a guard that claims exact refusals is seen by the suite. */
+/* Negative controls: without the token compare, marks of others are taken away, and a loser is seen
+ * to reach the store; a guard that claims exact refusals is seen by the suite. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,18 +30,19 @@ static bool a_second_release_lets_losers_through(void)
 
 /* ---- a request that is so slow that another has the seat when it is refused ---- */
 
-/* The pending key of the first has ended, and the second is granted the seat. */
+/* The first is not pending any more, and the second is granted the seat. */
 static void overtake(void *context)
 {
 	(void)context;
 	int64_t start_ms = guard_scene_now_ms();
-	while (guard_scene_key_ms(&scene, 2) >= 0) /* 0: less than a millisecond. */
+	while (guard_scene_look(&scene, 2).left_ms > 0)
 		assert_true(guard_scene_wait(start_ms));
-	/* Again, where the machine stood still for so long that its key ended before the answer. */
+	/* Again, where the machine stood still for so long that its mark ended before the answer.
+	 */
 	for (;;) {
 		struct hold_request second = guard_scene_wish(&scene, 2, 1);
 		assert_int_equal(guard_scene_hold(&scene, scene.stores[1], &second), HOLD_GRANTED);
-		if (guard_scene_key_ms(&scene, 2) > PENDING_MS)
+		if (guard_scene_look(&scene, 2).left_ms > PENDING_MS)
 			break;
 		assert_int_equal(guard_scene_release(scene.stores[1], &second), RELEASE_RELEASED);
 		assert_true(guard_scene_wait(start_ms));

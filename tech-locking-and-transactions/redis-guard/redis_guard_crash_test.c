@@ -22,7 +22,7 @@
 #include "lib/testkit/random.h"
 #include "lib/testkit/redis_fixture.h"
 #include "tech-locking-and-transactions/postgres/postgres_seats_fixture.h"
-#include "tech-locking-and-transactions/redis-guard/redis_guard.h"
+#include "tech-locking-and-transactions/redis-guard/redis_guard_fixture.h"
 #include "tech-locking-and-transactions/redis-guard/seat_spy_fixture.h"
 
 enum {
@@ -232,30 +232,22 @@ static enum hold_outcome ask(struct stage *stage, struct id hold)
 	return result.outcome;
 }
 
-/* How long the first seat's key lives, which says "pending". */
+/* For how long the first seat is pending. */
 static int64_t pending_ms(const struct stage *stage)
 {
-	static const struct redis_command pttl = {"PTTL", REDIS_READS};
-	char key[REDIS_KEY_SIZE_MAX], event[ID_TEXT_SIZE];
-	struct redis_reply *reply;
 	struct redis *eye = redis_open(&(struct redis_options){.url = redis.url});
-	id_format(stage->event, event);
-	struct slice name = redis_key(key, "sg", slice_of(event), "seat:0:s-000");
-	assert_int_equal(
-		STATUS_OK, redis_execute(eye, &pttl, REDIS_ARGUMENTS(redis_slice(name)), &reply));
-	int64_t ms = redis_get_integer(reply);
-	redis_reply_free(reply);
+	struct guard_seat seat = guard_fixture_look(eye, stage->event, "s-000");
 	redis_close(eye);
-	return ms;
+	return seat.left_ms;
 }
 
-/* Others are refused for as long as the key lives, and then granted the seats. */
+/* Others are refused for as long as that is so, and then granted the seats. */
 static void dead_before_the_store(void **state)
 {
 	(void)state;
 	struct stage stage;
 	let_one_die(&stage, "before");
-	assert_in_range(pending_ms(&stage) + 2, 0, REDIS_GUARD_PENDING_MS_DEFAULT + 2);
+	assert_in_range(pending_ms(&stage), 0, REDIS_GUARD_PENDING_MS_DEFAULT);
 	int64_t start_ms = clock_monotonic_ms(clock_system());
 	while (ask(&stage, id_new(clock_wall_ms(clock_system()))) != HOLD_GRANTED) {
 		assert_true(clock_monotonic_ms(clock_system()) - start_ms < PATIENCE_MS);
@@ -277,13 +269,13 @@ static void dead_before_the_store_and_repeated(void **state)
 	close_stage(&stage);
 }
 
-/* The hold is there. Its keys end, and then the store says so to whoever asks. */
+/* The hold is there. Its marks end, and then the store says so to whoever asks. */
 static void dead_after_the_commit(void **state)
 {
 	(void)state;
 	struct stage stage;
 	let_one_die(&stage, "after");
-	while (pending_ms(&stage) >= 0) /* 0: less than a millisecond. */
+	while (pending_ms(&stage) > 0)
 		pause_ms(20);
 	assert_int_equal(ask(&stage, id_new(clock_wall_ms(clock_system()))), HOLD_TAKEN);
 	assert_int_equal(stage.spy.holds, 1);

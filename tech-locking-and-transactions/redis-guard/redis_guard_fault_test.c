@@ -69,12 +69,12 @@ static void killed_and_started_again(void **state)
 	expect_bypass(1, 0, 1);
 	assert_int_equal(STATUS_OK, redis_fixture_start_again(&fixture.redis));
 	wait_until_guarded(1, 0);
-	/* What was held meanwhile has no key; that costs a query, and nothing else. */
+	/* What was held meanwhile has no mark; that costs a query, and nothing else. */
 	int64_t before = scene.spies[1].holds;
 	struct hold_request wish = guard_scene_wish(&scene, 1, 1);
 	assert_int_equal(guard_scene_hold(&scene, scene.stores[1], &wish), HOLD_TAKEN);
 	assert_int_equal(scene.spies[1].holds, before + 1);
-	assert_string_equal(guard_scene_key(&scene, 1), "");
+	assert_string_equal(guard_scene_look(&scene, 1).text, "");
 }
 
 static void emptied(void **state)
@@ -99,8 +99,8 @@ static void emptied(void **state)
 	take(1, 2);
 }
 
-/* A hold is released while Redis is away. Its key is still there when Redis comes back, and must
- * not be believed. */
+/* A hold is released while Redis is away. Its seat still looks taken when Redis comes back, and
+ * that must not be believed. */
 static void what_was_missed_is_not_believed(void **state)
 {
 	(void)state;
@@ -109,12 +109,13 @@ static void what_was_missed_is_not_believed(void **state)
 	fault_proxy_refuse(proxy);
 	fault_proxy_cut(proxy);
 	assert_int_equal(guard_scene_release(scene.stores[0], &missed), RELEASE_RELEASED);
-	assert_true(guard_scene_key_ms(&scene, 4) > 0);
+	assert_true(guard_scene_look(&scene, 4).left_ms > 0);
 	fault_proxy_pass(proxy);
 	/* Server 1 knows of nothing, and is guarded as before; server 0 tells. */
 	wait_until_guarded(1, 5);
+	assert_true(guard_scene_look(&scene, 4).left_ms > 0);
 	wait_until_claiming(0, 6);
-	assert_true(guard_scene_key_ms(&scene, 4) > 0);
+	assert_string_equal(guard_scene_look(&scene, 4).text, "");
 	take(1, 4);
 	assert_true(guard_scene_is_refused(&scene, 0, 4));
 }
@@ -158,7 +159,7 @@ static void full(void **state)
 		redis_execute(scene.redis, &set,
 			REDIS_ARGUMENTS(redis_text("maxmemory"), redis_text("1")), NULL));
 	struct hold_request wish = take(0, 2);
-	assert_string_equal(guard_scene_key(&scene, 2), "");
+	assert_string_equal(guard_scene_look(&scene, 2).text, "");
 	assert_int_equal(redis_guard_counts(scene.stores[0]).passed, 1);
 	assert_int_equal(STATUS_OK,
 		redis_execute(scene.redis, &set,

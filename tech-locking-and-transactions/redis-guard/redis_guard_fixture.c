@@ -1,7 +1,10 @@
 /* See redis_guard_fixture.h. */
 #include "tech-locking-and-transactions/redis-guard/redis_guard_fixture.h"
 
+#include <assert.h>
 #include <stdio.h>
+
+#include "lib/base/clock.h"
 
 enum { CALL_MS_MAX = 30000, PENDING_MS = 60000, SOLD_MS = 3600000 };
 
@@ -22,6 +25,31 @@ enum status guard_fixture_guard(const struct guard_fixture *fixture, struct seat
 	if (status != STATUS_OK)
 		fprintf(stderr, "%s: %s\n", fault.where, fault.what);
 	return status;
+}
+
+struct guard_seat guard_fixture_look(struct redis *redis, struct id event, const char *seat)
+{
+	static const struct redis_command get = {"HGET", REDIS_READS};
+	struct guard_seat looked = {0};
+	struct redis_reply *reply = NULL;
+	char key[REDIS_KEY_SIZE_MAX], text[ID_TEXT_SIZE], value[128], hold[ID_TEXT_SIZE], state[64];
+	long long until_ms;
+	id_format(event, text);
+	struct slice name = redis_key(key, "sg", slice_of(text), "seats");
+	enum status status = redis_execute(
+		redis, &get, REDIS_ARGUMENTS(redis_slice(name), redis_text(seat)), &reply);
+	assert(status == STATUS_OK);
+	struct slice found = redis_get_slice(reply);
+	snprintf(value, sizeof value, "%.*s", (int)found.size, found.data ? found.data : "");
+	redis_reply_free(reply);
+	if (sscanf(value, "%36s %lld %63[^\n]", hold, &until_ms, state) != 3)
+		return looked;
+	int64_t left_ms = until_ms - clock_wall_ms(clock_system());
+	if (left_ms <= 0)
+		return looked;
+	looked.left_ms = left_ms;
+	snprintf(looked.text, sizeof looked.text, "%s %s", hold, state);
+	return looked;
 }
 
 /* ---- the factory: the inner one's, with a guard before each store ---- */

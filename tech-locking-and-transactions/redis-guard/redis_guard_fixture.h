@@ -2,6 +2,7 @@
  * For tests. */
 #pragma once
 
+#include "lib/redis/redis.h"
 #include "lib/testkit/redis_fixture.h"
 #include "tech-locking-and-transactions/redis-guard/redis_guard.h"
 #include "tech-locking-and-transactions/seat_store_conformance.h"
@@ -22,3 +23,11 @@ void guard_fixture_stop(struct guard_fixture *fixture);
 __attribute__((warn_unused_result)) enum status guard_fixture_guard(
 	const struct guard_fixture *fixture, struct seat_store *inner,
 	const struct redis_guard_options *options, struct seat_store **store);
+
+/* What Redis has of a seat: "<hold> <state>" and for how long yet; "" and nothing of one that is
+ * nobody's, or not known. */
+struct guard_seat {
+	char text[128];
+	int64_t left_ms;
+};
+struct guard_seat guard_fixture_look(struct redis *redis, struct id event, const char *seat);

@@ -11,13 +11,13 @@ enum {
 	GUARD_WORDS_MAX = 8,                          /* Of a request, besides its seats. */
 	GUARD_ARGUMENTS_MAX = 2 * SEAT_STORE_BATCH_MAX * (SEAT_STORE_SEATS_MAX + GUARD_WORDS_MAX),
 	GUARD_IDS_MAX = 2 * 2 * SEAT_STORE_BATCH_MAX,
-	GUARD_OWED_MAX = 64,        /* Events that Redis has to be told of. */
-	GUARD_RECORD_MS = 86400000, /* That an id is known after its hold's end: as long as an
-				     * Idempotency-Key is kept. */
+	GUARD_OWED_MAX = 64,      /* Events that Redis has to be told of. */
+	GUARD_KEEP_MS = 86400000, /* At least: as long as an Idempotency-Key is kept. */
 };
 
 _Static_assert((int)GUARD_SCRIPTS_MAX <= (int)REDIS_REQUESTS_MAX, "a letter is one pipeline");
 _Static_assert((int)SEAT_STORE_SEATS_MAX + 1 <= (int)GUARD_ENTRIES_MAX, "a request fits");
+_Static_assert((int)SEAT_STORE_HOLD_MS_MAX <= (int)GUARD_KEEP_MS, "what is held stays known");
 _Static_assert(SEAT_STORE_SEATS_MAX <= 53, "the bits of a request's seats fit a number of Lua");
 
 /* Scripts on their way to Redis, each for one event, in one pipeline; and its answers. */
@@ -83,7 +83,7 @@ struct redis_guard {
 	bool away; /* So that it is logged once. */
 	int64_t counts[GUARD_COUNTS];
 	struct metrics_counter *counters[GUARD_COUNTS]; /* The same, of all guards; or NULL. */
-	/* Events of which keys may be left that should have gone. */
+	/* Events of which seats may look taken that are not. */
 	struct id owed[GUARD_OWED_MAX];
 	size_t owed_count;
 	struct guard_letter letter;
@@ -113,6 +113,9 @@ const struct redis_script *guard_weaken(const struct redis_script *script);
 /* Forget the letter and its answers. */
 void guard_letter_reset(struct guard_letter *letter);
 
+/* Name one of the event's keys. */
+struct slice guard_key(char key[REDIS_KEY_SIZE_MAX], struct id event, const char *name);
+
 /* Begin a script for this event; what is written then, up to the next script, are its arguments. */
 void guard_letter_script(
 	struct guard_letter *letter, const struct redis_script *script, struct id event);
@@ -128,8 +131,8 @@ bool guard_send(struct redis_guard *guard);
 /* Whether a call to Redis has this status because it is there; logged when that has changed. */
 bool guard_note(struct redis_guard *guard, enum status status);
 
-/* Redis could not be told that holds of this event have ended: tell it with the next letter that no
- * key of the event is to be believed. */
+/* Redis could not be told that holds of this event have ended: with the next letter it forgets the
+ * event's seats. */
 void guard_owe(struct redis_guard *guard, struct id event);
 
 /* ---- the operation (guard_hold.c) ---- */

@@ -1,4 +1,4 @@
-/* What is the guard's own: who reaches the store and who does not, what its keys say and for how
+/* What is the guard's own: who reaches the store and who does not, what its marks say and for how
  * long, and that the store decides all the same. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,12 +16,12 @@ static struct guard_scene scene;
 
 static const struct redis_guard_options patient;
 
-static void expect_key(int seat, struct id hold, const char *state)
+static void expect_mark(int seat, struct id hold, const char *state)
 {
 	char wanted[128], text[ID_TEXT_SIZE];
 	id_format(hold, text);
 	snprintf(wanted, sizeof wanted, "%s %s", text, state);
-	assert_string_equal(guard_scene_key(&scene, seat), wanted);
+	assert_string_equal(guard_scene_look(&scene, seat).text, wanted);
 }
 
 /* ---- losers ---- */
@@ -39,7 +39,7 @@ static void losers_do_not_reach_the_store(void **state)
 	assert_int_equal(scene.held.which, 2);
 	assert_int_equal(scene.spies[0].holds, 1);
 	assert_int_equal(scene.spies[1].holds, 0);
-	assert_string_equal(guard_scene_key(&scene, 0), "");
+	assert_string_equal(guard_scene_look(&scene, 0).text, "");
 	assert_int_equal(redis_guard_counts(scene.stores[0]).claimed, 1);
 	assert_int_equal(redis_guard_counts(scene.stores[0]).refused, 50);
 	assert_int_equal(redis_guard_counts(scene.stores[1]).refused, 51);
@@ -82,8 +82,8 @@ static void the_store_decides_in_order(void **state)
 	assert_int_equal(results[1].outcome, HOLD_GRANTED);
 	assert_int_equal(results[2].outcome, HOLD_TAKEN);
 	assert_int_equal(results[3].outcome, HOLD_TAKEN);
-	expect_key(0, batch[1].hold, "held 1");
-	assert_string_equal(guard_scene_key(&scene, 2), "");
+	expect_mark(0, batch[1].hold, "held 1");
+	assert_string_equal(guard_scene_look(&scene, 2).text, "");
 }
 
 static void seats_that_may_not_exist_are_asked_for(void **state)
@@ -108,7 +108,7 @@ static void ask_for_the_same(void *context)
 	assert_true(guard_scene_is_refused(&scene, 1, 5));
 }
 
-static void losers_meet_the_pending_key(void **state)
+static void losers_meet_the_pending_mark(void **state)
 {
 	(void)state;
 	struct hold_request wish = guard_scene_wish(&scene, 5, 1);
@@ -142,29 +142,29 @@ static void the_owner_may_repeat_meanwhile(void **state)
 	scene.spies[0].before = repeat_elsewhere;
 	scene.spies[0].context = &wish;
 	assert_int_equal(guard_scene_hold(&scene, scene.stores[0], &wish), HOLD_GRANTED);
-	expect_key(0, wish.hold, "held 1");
+	expect_mark(0, wish.hold, "held 1");
 	assert_true(guard_scene_is_refused(&scene, 1, 2));
 }
 
-static void an_unknown_answer_leaves_the_keys(void **state)
+static void an_unknown_answer_leaves_the_marks(void **state)
 {
 	(void)state;
 	struct hold_request wish = guard_scene_wish(&scene, 7, 1);
 	struct hold_result result;
 	scene.spies[0].status = STATUS_UNKNOWN;
 	assert_int_equal(STATUS_UNKNOWN, seat_store_hold(scene.stores[0], &wish, &result, 1));
-	expect_key(7, wish.hold, "pending");
+	expect_mark(7, wish.hold, "pending");
 	assert_true(guard_scene_is_refused(&scene, 1, 7));
 	assert_int_equal(guard_scene_hold(&scene, scene.stores[1], &wish), HOLD_GRANTED);
 	scene.spies[0].status = STATUS_UNAVAILABLE;
 	wish = guard_scene_wish(&scene, 8, 1);
 	assert_int_equal(STATUS_UNAVAILABLE, seat_store_hold(scene.stores[0], &wish, &result, 1));
-	assert_string_equal(guard_scene_key(&scene, 8), "");
+	assert_string_equal(guard_scene_look(&scene, 8).text, "");
 	wish = guard_scene_wish(&scene, 8, 1);
 	assert_int_equal(guard_scene_hold(&scene, scene.stores[1], &wish), HOLD_GRANTED);
 }
 
-/* ---- keys keep step ---- */
+/* ---- marks keep step ---- */
 
 static void sell(struct seat_store *store, const struct hold_request *wish, struct id order)
 {
@@ -178,26 +178,26 @@ static void sell(struct seat_store *store, const struct hold_request *wish, stru
 	assert_int_equal(result.outcome, SELL_SOLD);
 }
 
-static void keys_follow_the_seats(void **state)
+static void marks_follow_the_seats(void **state)
 {
 	(void)state;
 	struct hold_request wish = guard_scene_wish(&scene, 4, 2);
 	struct revoke_request revocation = {scene.event, id_new(guard_scene_now_ms())};
 	enum revoke_outcome revoked;
 	assert_int_equal(guard_scene_hold(&scene, scene.stores[0], &wish), HOLD_GRANTED);
-	expect_key(5, wish.hold, "held 1");
+	expect_mark(5, wish.hold, "held 1");
 	assert_int_equal(guard_scene_release(scene.stores[1], &wish), RELEASE_RELEASED);
-	assert_string_equal(guard_scene_key(&scene, 5), "");
+	assert_string_equal(guard_scene_look(&scene, 5).text, "");
 	/* The first answer again, but no hold: so it keeps nobody away. */
 	assert_int_equal(guard_scene_hold(&scene, scene.stores[0], &wish), HOLD_GRANTED);
-	assert_string_equal(guard_scene_key(&scene, 5), "");
+	assert_string_equal(guard_scene_look(&scene, 5).text, "");
 
 	struct hold_request second = guard_scene_wish(&scene, 5, 1);
 	assert_int_equal(guard_scene_hold(&scene, scene.stores[0], &second), HOLD_GRANTED);
 	assert_int_equal(guard_scene_release(scene.stores[1], &wish), RELEASE_RELEASED);
-	expect_key(5, second.hold, "held 3");
+	expect_mark(5, second.hold, "held 3");
 	sell(scene.stores[1], &second, revocation.order);
-	expect_key(5, second.hold, "sold 4");
+	expect_mark(5, second.hold, "sold 4");
 	assert_true(guard_scene_is_refused(&scene, 0, 5));
 	assert_int_equal(STATUS_OK, seat_store_revoke(scene.stores[0], &revocation, &revoked, 1));
 	assert_int_equal(revoked, REVOKE_REVOKED);
@@ -214,16 +214,16 @@ static void a_request_is_still_known_when_another_has_the_seat(void **state)
 	struct hold_request other = guard_scene_wish(&scene, 9, 1);
 	assert_int_equal(guard_scene_hold(&scene, scene.stores[1], &other), HOLD_GRANTED);
 	assert_int_equal(guard_scene_hold(&scene, scene.stores[1], &wish), HOLD_GRANTED);
-	expect_key(9, other.hold, "held 3");
+	expect_mark(9, other.hold, "held 3");
 }
 
-/* Whatever happens to a hold behind the guard's back, its key keeps people away until it would have
- * ended by itself, and no longer; then the store says whether the seat is free. */
-static void expect_key_ends_with_hold(
+/* Whatever happens to a hold behind the guard's back, its mark keeps people away until it would
+ * have ended by itself, and no longer; then the store says whether the seat is free. */
+static void expect_mark_ends_with_hold(
 	void (*behind)(const struct hold_request *wish), enum hold_outcome afterwards)
 {
 	bool refused = false;
-	/* Longer, when the machine was so slow that the key was gone before it was asked. */
+	/* Longer, when the machine was so slow that the mark was gone before it was asked. */
 	for (int seat = 0; !refused; seat++) {
 		assert_true(seat < SCENE_SEATS);
 		struct hold_request wish = guard_scene_wish(&scene, seat, 1);
@@ -232,7 +232,7 @@ static void expect_key_ends_with_hold(
 		int64_t end_ms = scene.held.expires_at_ms;
 		behind(&wish);
 		int64_t before_ms = guard_scene_now_ms();
-		assert_true(before_ms + guard_scene_key_ms(&scene, seat) < end_ms);
+		assert_true(before_ms + guard_scene_look(&scene, seat).left_ms < end_ms);
 		refused = guard_scene_is_refused(&scene, 1, seat);
 		if (!refused)
 			continue;
@@ -248,10 +248,10 @@ static void release_behind(const struct hold_request *wish)
 	assert_int_equal(guard_scene_release(scene.plain, wish), RELEASE_RELEASED);
 }
 
-static void no_key_outlives_its_hold(void **state)
+static void no_mark_outlives_its_hold(void **state)
 {
 	(void)state;
-	expect_key_ends_with_hold(release_behind, HOLD_GRANTED);
+	expect_mark_ends_with_hold(release_behind, HOLD_GRANTED);
 }
 
 /* As a checkout does that has seats and orders in one database. */
@@ -263,7 +263,7 @@ static void sell_behind(const struct hold_request *wish)
 static void what_is_sold_past_the_guard_stays_sold(void **state)
 {
 	(void)state;
-	expect_key_ends_with_hold(sell_behind, HOLD_TAKEN);
+	expect_mark_ends_with_hold(sell_behind, HOLD_TAKEN);
 }
 
 static void revoke_behind(const struct hold_request *wish)
@@ -278,7 +278,7 @@ static void revoke_behind(const struct hold_request *wish)
 static void what_is_revoked_past_the_guard_is_free_when_its_hold_would_be(void **state)
 {
 	(void)state;
-	expect_key_ends_with_hold(revoke_behind, HOLD_GRANTED);
+	expect_mark_ends_with_hold(revoke_behind, HOLD_GRANTED);
 }
 
 /* ---- calls of unusual shapes ---- */
@@ -399,12 +399,12 @@ int main(void)
 		TEST(a_crowd_in_one_call_is_one_question),
 		TEST(the_store_decides_in_order),
 		TEST(seats_that_may_not_exist_are_asked_for),
-		TEST(losers_meet_the_pending_key),
+		TEST(losers_meet_the_pending_mark),
 		TEST(the_owner_may_repeat_meanwhile),
-		TEST(an_unknown_answer_leaves_the_keys),
-		TEST(keys_follow_the_seats),
+		TEST(an_unknown_answer_leaves_the_marks),
+		TEST(marks_follow_the_seats),
 		TEST(a_request_is_still_known_when_another_has_the_seat),
-		TEST(no_key_outlives_its_hold),
+		TEST(no_mark_outlives_its_hold),
 		TEST(what_is_sold_past_the_guard_stays_sold),
 		TEST(what_is_revoked_past_the_guard_is_free_when_its_hold_would_be),
 		TEST(several_events_in_one_call),

@@ -1,5 +1,5 @@
 /* Seats, holds and purchases on PostgreSQL with a guard in Redis before it, over HTTP. Purchases go
- * past the guard, since seats and orders share a database; what that means for the keys,
+ * past the guard, since seats and orders share a database; what that means for the marks,
  * redis_guard.h says. */
 #include "tech-locking-and-transactions/postgres/postgres_purchases.h"
 #include "tech-locking-and-transactions/postgres/postgres_seats.h"

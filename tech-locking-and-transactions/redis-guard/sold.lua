@@ -1,23 +1,28 @@
--- Holds have been sold: their keys say so for a while, with the version that the seats have now.
+-- Holds have been sold: their seats say so for a while, with the version that they have now.
 --
 -- KEYS  "sg:{event}:"
--- ARGV  how long that is, ms; then per sale: the hold's id, the order's, the version
+-- ARGV  how long what is known is kept at least, ms; how long a seat says so, ms; then per sale:
+--       the hold's id, the order's, the version
 --
--- Only where the hold's own key still is: a seat without one may have been revoked and sold again
--- since, and a marker that is missing costs a query.
+-- Only where the seat is the hold's own yet: it may have been revoked and sold again since, and a
+-- mark that is missing costs a query.
 
-local prefix, sold_ms = KEYS[1], ARGV[1]
-local generation = redis.call('GET', prefix .. 'generation') or '0'
-local seat_prefix = prefix .. 'seat:' .. generation .. ':'
+local prefix, keep_ms, sold_ms = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
+local seats_key = prefix .. 'seats'
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local day = math.floor(now / keep_ms)
 
-for at = 2, #ARGV, 3 do
+for at = 3, #ARGV, 3 do
 	local hold, order, version = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-	local seats = redis.call('GET', prefix .. 'hold:' .. hold)
+	local seats = redis.call('HGET', prefix .. 'holds:' .. day, hold) or
+		redis.call('HGET', prefix .. 'holds:' .. day - 1, hold)
 	for seat in string.gmatch(seats or '', '[^\n]+') do
-		local name = seat_prefix .. seat
-		local value = redis.call('GET', name)
-		if value and string.sub(value, 1, 36) == hold then
-			redis.call('SET', name, hold .. ' sold ' .. version, 'PX', sold_ms)
+		local value = redis.call('HGET', seats_key, seat)
+		if value and string.sub(value, 1, 36) == hold and
+			tonumber(string.sub(value, 38, 50)) > now then
+			redis.call('HSET', seats_key, seat,
+				string.format('%s %013d sold %s', hold, now + sold_ms, version))
 		end
 	end
 	redis.call('SET', prefix .. 'order:' .. order, hold, 'PX', sold_ms)
