@@ -15,6 +15,8 @@
 
 static const struct postgres_statement wishes = {
 	.name = "conductor_wishes", .sql = sql_wishes, .effect = POSTGRES_READS};
+static const struct postgres_statement holders = {
+	.name = "conductor_holders", .sql = sql_holders, .effect = POSTGRES_READS};
 static const struct postgres_statement write_wish = {.name = "conductor_wish", .sql = sql_wish};
 static const struct postgres_statement people = {
 	.name = "conductor_people", .sql = sql_people, .effect = POSTGRES_READS};
@@ -289,6 +291,26 @@ static void set_room(struct conductor *conductor, struct watched *watched,
 		remember_opened(conductor, watched->event, false);
 }
 
+/* Who is in the way of others, unless all who may be inside find a free seat anyway: many holds
+ * take long to count. */
+static bool count_holders(struct conductor *conductor, const struct watched *watched,
+	const struct room_wish *wish, struct room_demand *demand)
+{
+	struct postgres_result result;
+	if (demand->available >= wish->settings.active_max)
+		return true;
+	enum status status = postgres_execute(conductor->pg, &holders,
+		POSTGRES_PARAMETERS(postgres_uuid(watched->event),
+			postgres_integer((int32_t)wish->settings.claim_seconds)),
+		&result);
+	if (!told(conductor, "holders", status))
+		return false;
+	demand->soon = postgres_get_bigint(&result, 0, 0);
+	demand->holders = postgres_get_bigint(&result, 0, 1);
+	postgres_result_release(&result);
+	return true;
+}
+
 static void conduct(struct conductor *conductor, struct watched *watched,
 	const struct postgres_result *result, size_t row, int64_t now_ms)
 {
@@ -306,8 +328,6 @@ static void conduct(struct conductor *conductor, struct watched *watched,
 	struct room_demand demand = {.holds_per_second = watched->holds_per_second,
 		.lane_depth = holds_depth(conductor->holds),
 		.available = watched->standing.available,
-		.soon = postgres_get_bigint(result, row, 3),
-		.holders = postgres_get_bigint(result, row, 4),
 		.opened_by_demand = slice_is(postgres_get_text(result, row, 2), "demand")};
 	if (!known || !room_is_calm(&wish, &demand, known))
 		watched->calm_since_ms = 0;
@@ -321,6 +341,10 @@ static void conduct(struct conductor *conductor, struct watched *watched,
 	if (decision == ROOM_OPENS &&
 		event_sale_state(&watched->standing.facts, wall_ms) != SALE_ON)
 		decision = ROOM_STAYS;
+	bool closed = !known || known->settings.state == WAITING_ROOM_CLOSED;
+	if ((closed && decision == ROOM_STAYS) ||
+		!count_holders(conductor, watched, &wish, &demand))
+		return;
 	set_room(conductor, watched, &wish, known, decision, room_active_max(&wish, &demand));
 }
 
@@ -328,19 +352,16 @@ static int64_t tick(void *context, int64_t now_ms)
 {
 	struct conductor *conductor = context;
 	struct id events[EVENTS_MAX];
-	int64_t available[EVENTS_MAX];
 	struct postgres_result result;
 	live_visit(conductor->live, visit, conductor);
 	for (size_t i = 0; i < conductor->watched_count; i++) {
 		measure(&conductor->watched[i], now_ms);
 		events[i] = conductor->watched[i].event;
-		available[i] = conductor->watched[i].standing.available;
 	}
 	if (conductor->watched_count == 0)
 		return now_ms + conductor->options.tick_ms;
 	enum status status = postgres_execute(conductor->pg, &wishes,
-		POSTGRES_PARAMETERS(postgres_uuid_array(events, conductor->watched_count),
-			postgres_bigint_array(available, conductor->watched_count)),
+		POSTGRES_PARAMETERS(postgres_uuid_array(events, conductor->watched_count)),
 		&result);
 	if (!told(conductor, "wishes", status))
 		return now_ms + conductor->options.tick_ms;

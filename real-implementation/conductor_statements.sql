@@ -1,24 +1,18 @@
 -- What the conductor asks the database, by name.
 
 -- name: wishes
--- $1 events, $2 how many of their seats are free. What the organiser wishes, who has opened the
--- room, and, unless all who may be inside find a free seat anyway, who is in the way of others:
--- seats of holds that end within the claim window, and people who hold some.
-SELECT e.event_id, e.waiting_room::text, coalesce(e.room_opened_by, ''), live.soon, live.holders
-FROM unnest($1::uuid[], $2::bigint[]) AS asked (event_id, available)
-JOIN events AS e ON e.event_id = asked.event_id
-CROSS JOIN LATERAL (
-	SELECT coalesce(sum(cardinality(h.seat_ids)) FILTER (WHERE h.expires_at <=
-			clock_timestamp()
-			+ (e.waiting_room ->> 'claimSeconds')::integer * interval '1 s'),
-			0)::bigint,
-		count(DISTINCT h.person)
-	FROM seat_holds AS h
-	WHERE (asked.available >= (e.waiting_room ->> 'activeMax')::bigint) IS NOT TRUE
-		AND h.event_id = e.event_id AND h.status = 'held'
-		AND h.expires_at > clock_timestamp())
-	AS live (soon, holders)
-WHERE e.status <> 'draft';
+-- $1 events. What the organiser wishes, and who has opened the room.
+SELECT event_id, waiting_room::text, coalesce(room_opened_by, '') FROM events
+WHERE event_id = ANY ($1::uuid[]) AND status <> 'draft';
+
+-- name: holders
+-- $1 event, $2 its claim window, s. Who is in the way of others: seats of holds that end within the
+-- window, and people who hold some.
+SELECT coalesce(sum(cardinality(seat_ids)) FILTER (
+		WHERE expires_at <= clock_timestamp() + $2::integer * interval '1 s'), 0)::bigint,
+	count(DISTINCT person)
+FROM seat_holds
+WHERE event_id = $1 AND status = 'held' AND expires_at > clock_timestamp();
 
 -- name: wish
 -- $1 event, $2 what is given of its settings, $3 whether the organiser opens the room. Remembers
