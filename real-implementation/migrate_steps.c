@@ -5,6 +5,7 @@
 #include "real-implementation/schema/020_live.sql.h"
 #include "real-implementation/schema/030_tickets.sql.h"
 #include "real-implementation/schema/040_orders.sql.h"
+#include "real-implementation/schema/050_live_changes.sql.h"
 #include "tech-locking-and-transactions/schema/checkout.sql.h"
 #include "tech-locking-and-transactions/schema/seat_store.sql.h"
 #include "tech-waiting-room/schema/waiting_room.sql.h"
@@ -17,6 +18,7 @@ const struct migrate_step migrate_steps[] = {
 	{20, "live", live_schema},
 	{30, "tickets", tickets_schema},
 	{40, "orders", orders_schema},
+	{50, "live_changes", live_changes_schema},
 };
 
 const size_t migrate_step_count = sizeof migrate_steps / sizeof migrate_steps[0];
