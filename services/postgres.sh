@@ -172,7 +172,6 @@ synchronous_commit = on
 full_page_writes = on
 max_connections = 200
 max_prepared_transactions = 64
-shared_buffers = 64MB
 max_wal_size = 512MB
 timezone = 'UTC'
 log_timezone = 'UTC'
