@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bench/database.h"
 #include "bench/measure.h"
@@ -167,6 +168,7 @@ static void tidy(void)
 {
 	bench_query(bench.database, bench_tidy, NULL, 0);
 	bench_query(bench.database, bench_checkpoint, NULL, 0);
+	sync();
 }
 
 void rush_note(enum rush_subject subject, const struct http_load_outcome *outcome)
@@ -217,7 +219,7 @@ static double run_holds(enum rush_subject subject, int64_t round, double rate)
 				: most_seconds < rush_settings.seconds ? most_seconds
 								       : rush_settings.seconds,
 			.rate = (int64_t)rate,
-			.warm_ms = rate > 0 ? WARM_UP_MS : 0,
+			.warm_ms = subject == CALM_HOLDS ? WARM_UP_MS : 0,
 			.seed = round + 1},
 		&outcome);
 	if (ask(bench_count_holds, &event) != (int64_t)outcome.good)
@@ -454,7 +456,8 @@ static enum status tell(void)
 		"Holds are of %lld seats in random order, each asked for once, by people with "
 		"sessions and keys of their own; after each load the database has as many as were "
 		"acknowledged. An open loop asks at moments that a Poisson process gives, and its "
-		"times count from these; its first half second warms up, and is in no time. "
+		"times count from these; at 70 %% the first half second warms up, and is in no "
+		"time. "
 		"*Refused* are 503, and at three times the most what was never sent for want of a "
 		"connection.",
 		(long long)bench.hall.seats);

@@ -10,7 +10,7 @@ WHERE event_id = $1::uuid AND status <> 'available';
 
 -- name: tidy
 -- Each load begins without the dead rows and the log of the one before.
-VACUUM (ANALYZE) seats, seat_holds, seat_tickets, checkout_orders, idempotency_keys;
+VACUUM (ANALYZE) seats, seat_holds, seat_changes, seat_tickets, checkout_orders, idempotency_keys;
 
 -- name: event_named
 -- $1 its name.
