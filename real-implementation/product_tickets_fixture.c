@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/http/server.h"
 #include "real-implementation/admin.h"
 #include "real-implementation/session_token.h"
@@ -134,6 +135,21 @@ void door_get(const char *person, const char *path, int status)
 	char *headers = next_text();
 	(void)snprintf(headers, TEXT_SIZE, "X-Person: %s\r\n", person);
 	door_ask("GET", path, headers, NULL, status);
+}
+
+void door_get_soon(const char *person, const char *path, int status)
+{
+	char *headers = next_text();
+	int64_t end_ms = clock_monotonic_ms(clock_system()) + CALL_MS_MAX;
+	(void)snprintf(headers, TEXT_SIZE, "X-Person: %s\r\n", person);
+	do {
+		(void)usleep(PAUSE_US);
+		assert_int_equal(HTTP_CLIENT_OK,
+			http_client_call(&door.client, "GET", path, headers, NULL, &door.reply));
+	} while (door.reply.status == 503 && clock_monotonic_ms(clock_system()) < end_ms);
+	if (door.reply.status != status)
+		fail_msg("GET %s: wanted %d, got %d %s", path, status, door.reply.status,
+			door.reply.body);
 }
 
 void door_scan(const char *headers, const char *code, const char *members, int status)

@@ -37,6 +37,10 @@ void door_ask(
 /* GET as this person, who is one of the fixture's. */
 void door_get(const char *person, const char *path, int status);
 
+/* The same, again for as long as it is 503: a connection that has failed does so at once for a
+ * moment. */
+void door_get_soon(const char *person, const char *path, int status);
+
 /* Scan as the admin: {"code": …} and further members, such as ",\"gate\":\"A\"", or "". */
 void door_scan(const char *headers, const char *code, const char *members, int status);
 

@@ -192,7 +192,7 @@ static void test_without_the_database(void **state)
 	door_scan(NULL, code, "", 503);
 	door_ask("GET", "/.well-known/ticket-keys", NULL, NULL, 200);
 	fault_proxy_pass(door.proxy);
-	door_get("alice", ticket, 200);
+	door_get_soon("alice", ticket, 200);
 	assert_null(door_member("scannedAt"));
 }
 

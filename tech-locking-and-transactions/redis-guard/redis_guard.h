@@ -58,7 +58,7 @@
  * An expired hold is never in the way: its marks end before it. And an id of a hold that was
  *granted while Redis was away, or before it lost its data, or was asked for more than a day ago,
  *may be answered TAKEN when it is repeated and another has the seats by now; look_up knows better.
-*/
+ */
 #pragma once
 
 #include "lib/metrics/metrics.h"
