@@ -16,9 +16,9 @@
  *The reader asks the database: for an event that is looked at for the first time, and a few times a
  * second for what has changed in any (the table seat_changes, which a trigger fills in the same
  * transaction as the change; schema/050_live_changes.sql). It reads in the order of transactions
- *and only what is older than every transaction still running, so that no commit is passed by
- *however late it becomes visible. Every process does this for itself, so processes need not know
- *each other.
+ * and only what is older than every transaction still running, so that no commit is passed by
+ * however late it becomes visible. Every process does this for itself, so processes need not know
+ * each other.
  *
  * What is shown is at most LIVE_POLL_MS older than the database, plus the time of a reading. A seat
  * never goes back to an older state: versions decide.

@@ -27,10 +27,9 @@
  *	sg:{event}:order:<order>
  *		the hold that it has bought, while the seats say so
  *
- * One hash and not a key per seat: what a batch claims is read and written by four commands,
+ * One hash and not a key per seat: what a batch claims is read and written by a few commands,
  * however many seats it has, and when a sale begins the hash has its size already. Hundreds of
- * thousands of keys with an expiry each made Redis spread its table anew in the middle of it, which
- * took a third of a core for seconds.
+ * thousands of keys with an expiry each would make Redis spread its table anew in the middle of it.
  *
  * Redis slow, away or empty is no failure: calls go straight to the store, at once while it stays
  * away, and the guard comes back by itself. What Redis knows need not be durable.

@@ -127,6 +127,27 @@ static void losers_meet_the_pending_mark(void **state)
 	assert_int_equal(guard_scene_hold(&scene, scene.stores[1], &wish), HOLD_GRANTED);
 }
 
+static void ask_for_nowhere(void *context)
+{
+	struct hold_request wish = guard_scene_wish(&scene, 0, 1);
+	wish.seats = context;
+	assert_int_equal(guard_scene_hold(&scene, scene.stores[1], &wish), HOLD_NO_SUCH_SEAT);
+}
+
+/* That somebody is asking for it does not make a seat be there. */
+static void what_may_not_exist_is_not_taken_meanwhile(void **state)
+{
+	(void)state;
+	struct slice nowhere = slice_of("nowhere");
+	struct hold_request wish = guard_scene_wish(&scene, 0, 1);
+	wish.seats = &nowhere;
+	scene.spies[0].before = ask_for_nowhere;
+	scene.spies[0].context = &nowhere;
+	assert_int_equal(guard_scene_hold(&scene, scene.stores[0], &wish), HOLD_NO_SUCH_SEAT);
+	assert_null(scene.spies[0].before);
+	assert_int_equal(scene.spies[1].holds, 1);
+}
+
 static void repeat_elsewhere(void *context)
 {
 	const struct hold_request *wish = context;
@@ -400,6 +421,7 @@ int main(void)
 		TEST(the_store_decides_in_order),
 		TEST(seats_that_may_not_exist_are_asked_for),
 		TEST(losers_meet_the_pending_mark),
+		TEST(what_may_not_exist_is_not_taken_meanwhile),
 		TEST(the_owner_may_repeat_meanwhile),
 		TEST(an_unknown_answer_leaves_the_marks),
 		TEST(marks_follow_the_seats),
