@@ -238,6 +238,40 @@ static void a_request_is_still_known_when_another_has_the_seat(void **state)
 	expect_mark(9, other.hold, "held 3");
 }
 
+/* What Redis has noted today, it has noted yesterday. At midnight it may have. */
+static void let_a_day_pass(void)
+{
+	static const struct redis_command rename_key = {"RENAME", REDIS_WRITES};
+	char today[REDIS_KEY_SIZE_MAX], before[REDIS_KEY_SIZE_MAX], event[ID_TEXT_SIZE], name[32];
+	long long day = guard_scene_now_ms() / 86400000;
+	id_format(scene.event, event);
+	snprintf(name, sizeof name, "holds:%lld", day);
+	struct slice from = redis_key(today, "sg", slice_of(event), name);
+	snprintf(name, sizeof name, "holds:%lld", day - 1);
+	struct slice to = redis_key(before, "sg", slice_of(event), name);
+	enum status status = redis_execute(scene.redis, &rename_key,
+		REDIS_ARGUMENTS(redis_slice(from), redis_slice(to)), NULL);
+	assert_true(status == STATUS_OK || status == STATUS_REFUSED);
+}
+
+static void what_was_asked_yesterday_is_known(void **state)
+{
+	(void)state;
+	struct hold_request wish = guard_scene_wish(&scene, 9, 1);
+	struct hold_request bought = guard_scene_wish(&scene, 10, 1);
+	assert_int_equal(guard_scene_hold(&scene, scene.stores[0], &wish), HOLD_GRANTED);
+	assert_int_equal(guard_scene_hold(&scene, scene.stores[0], &bought), HOLD_GRANTED);
+	let_a_day_pass();
+	sell(scene.stores[1], &bought, id_new(guard_scene_now_ms()));
+	expect_mark(10, bought.hold, "sold 2");
+	assert_int_equal(guard_scene_release(scene.stores[1], &wish), RELEASE_RELEASED);
+	assert_string_equal(guard_scene_look(&scene, 9).text, "");
+	struct hold_request other = guard_scene_wish(&scene, 9, 1);
+	assert_int_equal(guard_scene_hold(&scene, scene.stores[1], &other), HOLD_GRANTED);
+	assert_int_equal(guard_scene_hold(&scene, scene.stores[1], &wish), HOLD_GRANTED);
+	expect_mark(9, other.hold, "held 3");
+}
+
 /* Whatever happens to a hold behind the guard's back, its mark keeps people away until it would
  * have ended by itself, and no longer; then the store says whether the seat is free. */
 static void expect_mark_ends_with_hold(
@@ -426,6 +460,7 @@ int main(void)
 		TEST(an_unknown_answer_leaves_the_marks),
 		TEST(marks_follow_the_seats),
 		TEST(a_request_is_still_known_when_another_has_the_seat),
+		TEST(what_was_asked_yesterday_is_known),
 		TEST(no_mark_outlives_its_hold),
 		TEST(what_is_sold_past_the_guard_stays_sold),
 		TEST(what_is_revoked_past_the_guard_is_free_when_its_hold_would_be),
