@@ -51,7 +51,7 @@ static void judge_sees_what_is_spoiled(void **state)
 		{JUDGED_ORDERS_AT_ODDS_WITH_PRICES, "update orders set total = total + 1"},
 		{JUDGED_ORDERS_AT_ODDS_WITH_HOLDS, "update orders set user_id = 'another'"},
 		{JUDGED_LOST_HOLDS, "update holds set status = 'expired'"},
-		{JUDGED_SEATS_AT_ODDS_WITH_HOLDS, ""},
+		{JUDGED_SEATS_AT_ODDS_WITH_HOLDS, "update holds set status = 'held'"},
 		{JUDGED_ORDERS_WITHOUT_ANSWER,
 			"with gone as (delete from idempotency_keys) "
 			"delete from charges"},
