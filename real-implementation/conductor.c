@@ -341,8 +341,7 @@ static void conduct(struct conductor *conductor, struct watched *watched,
 	if (decision == ROOM_OPENS &&
 		event_sale_state(&watched->standing.facts, wall_ms) != SALE_ON)
 		decision = ROOM_STAYS;
-	bool closed = !known || known->settings.state == WAITING_ROOM_CLOSED;
-	if ((closed && decision == ROOM_STAYS) ||
+	if ((room_is_closed(known) && decision == ROOM_STAYS) ||
 		!count_holders(conductor, watched, &wish, &demand))
 		return;
 	set_room(conductor, watched, &wish, known, decision, room_active_max(&wish, &demand));

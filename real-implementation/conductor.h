@@ -78,7 +78,9 @@ struct room_demand {
 
 enum room_decision { ROOM_STAYS, ROOM_OPENS, ROOM_CLOSES };
 
-/* `view` NULL: there is no room. */
+/* `view` NULL, here and below: there is no room. */
+bool room_is_closed(const struct waiting_room_view *view);
+
 enum room_decision room_decide(const struct room_wish *wish, const struct room_demand *demand,
 	const struct waiting_room_view *view, int64_t calm_ms_min);
 

@@ -9,6 +9,11 @@ static bool is_demanded(const struct room_wish *wish, const struct room_demand *
 			demand->lane_depth >= (size_t)wish->open_at_lane_depth);
 }
 
+bool room_is_closed(const struct waiting_room_view *view)
+{
+	return !view || view->settings.state == WAITING_ROOM_CLOSED;
+}
+
 bool room_is_calm(const struct room_wish *wish, const struct room_demand *demand,
 	const struct waiting_room_view *view)
 {
@@ -21,8 +26,7 @@ bool room_is_calm(const struct room_wish *wish, const struct room_demand *demand
 enum room_decision room_decide(const struct room_wish *wish, const struct room_demand *demand,
 	const struct waiting_room_view *view, int64_t calm_ms_min)
 {
-	bool closed = !view || view->settings.state == WAITING_ROOM_CLOSED;
-	if (closed)
+	if (room_is_closed(view))
 		return is_demanded(wish, demand) ? ROOM_OPENS : ROOM_STAYS;
 	bool calm = demand->opened_by_demand && view->settings.state == WAITING_ROOM_OPEN &&
 		demand->calm_ms >= calm_ms_min;
