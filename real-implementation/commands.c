@@ -11,7 +11,25 @@
 #include "real-implementation/compose.h"
 #include "real-implementation/migrate.h"
 
-enum { FAILED = 1, WRONG = 2, MIGRATE_MS = 60000 };
+enum { FAILED = 1, WRONG = 2 };
+
+/* Nobody waits for a page here, so that these may take longer than the server's statements. */
+static const struct config_setting table[] = {
+	{.flag = "database-url",
+		.environment = "DATABASE_URL",
+		.kind = CONFIG_SECRET,
+		.value = &compose_settings.database_url,
+		.required = true,
+		.help = "PostgreSQL connection string"},
+	{.flag = "database-timeout",
+		.environment = "DATABASE_TIMEOUT",
+		.kind = CONFIG_DURATION,
+		.value = &compose_settings.database_ms,
+		.fallback = "60s",
+		.min = 100,
+		.max = 3600000,
+		.help = "for connecting to the database, and for one statement with its locks"},
+};
 
 static int configure(const char *name, const char *summary, const char *arguments, int argc,
 	char **argv, int *next)
@@ -20,10 +38,12 @@ static int configure(const char *name, const char *summary, const char *argument
 	program = (struct config_program){.name = name,
 		.summary = summary,
 		.version = ONSALE_VERSION,
-		.settings = compose_setting_table,
-		.setting_count = compose_database_setting_count,
+		.settings = table,
+		.setting_count = sizeof table / sizeof *table,
 		.arguments = arguments};
-	return program_configure(&program, argc, argv, next);
+	int code = program_configure(&program, argc, argv, next);
+	compose_settings.lock_ms = compose_settings.database_ms;
+	return code;
 }
 
 static int fail(const char *name, const struct fault *fault)
@@ -43,7 +63,8 @@ int command_migrate(int argc, char **argv)
 		argc, argv, NULL);
 	if (code != PROGRAM_READY)
 		return code;
-	enum status status = migrate(compose_settings.database_url, MIGRATE_MS, &report, &fault);
+	enum status status = migrate(
+		compose_settings.database_url, compose_settings.database_ms, &report, &fault);
 	if (status != STATUS_OK)
 		return fail("onsale migrate", &fault);
 	printf("version %" PRId32 ", %zu steps applied\n", report.version, report.applied_count);

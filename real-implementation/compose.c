@@ -84,7 +84,6 @@ const struct config_setting compose_setting_table[] = {
 		.help = "how long the guard remembers that a seat was sold"},
 };
 const size_t compose_setting_count = sizeof compose_setting_table / sizeof *compose_setting_table;
-const size_t compose_database_setting_count = 3;
 
 void compose_register_metrics(struct metrics *metrics)
 {

@@ -3,8 +3,7 @@
  *	waiting room    Redis Streams, with its record in PostgreSQL
  *	seats           PostgreSQL, batched; for holds behind a guard in Redis
  *	checkout        PostgreSQL: seats, tickets and order in one transaction
- *	payments        Stripe's API, or whoever speaks it: the simulator, unless configured
- *otherwise
+ *	payments        Stripe's API, or whoever speaks it
  *
  * Everything else of the product includes interfaces only, and is given what is opened here. */
 #pragma once
@@ -14,8 +13,7 @@
 #include "tech-locking-and-transactions/checkout_orders.h"
 #include "tech-waiting-room/waiting_room_routes.h"
 
-/* Settings of the services, read with those of the program. The first `database_setting_count` are
- * what commands without a server need. */
+/* Settings of the services, read with those of the program. */
 struct compose_settings {
 	const char *database_url, *redis_url;
 	int64_t database_ms, lock_ms;          /* For one statement; for one lock. */
@@ -24,7 +22,7 @@ struct compose_settings {
 };
 extern struct compose_settings compose_settings;
 extern const struct config_setting compose_setting_table[];
-extern const size_t compose_setting_count, compose_database_setting_count;
+extern const size_t compose_setting_count;
 
 /* What guards count. Before metrics_freeze(); NULL: nothing. */
 void compose_register_metrics(struct metrics *metrics);
