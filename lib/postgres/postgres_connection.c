@@ -275,6 +275,9 @@ static enum status connect_until(struct postgres *pg, int64_t attempt_ms, int64_
 	}
 	for (int count = 0; status == STATUS_UNAVAILABLE && (count == 0 || !pg->fail_fast);
 		count++) {
+		if (count == 1) /* Told at once; the wait may be long. */
+			log_info("postgres.waiting", LOG_TEXT("message", pg->error.message),
+				LOG_INTEGER("ms_max", deadline_ms - now_ms(pg)));
 		if (count > 0)
 			postgres_pause(
 				pg, count - 1, CONNECT_PAUSE_MS, CONNECT_PAUSE_MS_MAX, deadline_ms);
