@@ -46,30 +46,34 @@ later()
 	date -u -d "+$1" +%Y-%m-%dT%H:%M:%SZ
 }
 
-# What comes out of the import is "event ID".
+# What comes out of the import is "event ID", with more words where it was there.
 import_event()
 {
 	"$onsale" import event "$root/real-implementation/demo/northern-lights.json" \
 		>"$run_folder/demo-event.new"
-	sed -n 's/^event //p' "$run_folder/demo-event.new" >"$run_folder/demo-event"
+	sed -n 's/^event \([0-9a-f-]*\).*/\1/p' "$run_folder/demo-event.new" \
+		>"$run_folder/demo-event"
 }
 
 # Few are let in at once, so that fifty fans make a queue that one can watch.
 set_sale()
 {
-	local event=$1 state room starts=
+	local event=$1 at state room starts=
 	room='{"openAtHoldsPerSecond": 4, "openAtLaneDepth": 100, "ratePerSecond": 1,
 		"activeMax": 8, "claimSeconds": 60, "heartbeatSeconds": 30, "sessionSeconds": 600}'
 	state=$(admin "$BASE/admin/events/$event")
 	if jq -e '.sale == "on_sale" and .seats.held + .seats.sold > 0 and .seats.available > 0' \
 		<<<"$state" >/dev/null; then
+		echo "the sale of $event is under way"
 		return
 	fi
 	! jq -e '.sale == "ended"' <<<"$state" >/dev/null || starts=$(later '90 days')
-	jq -n --arg at "$(later "$seconds_before_sale seconds")" --arg starts "$starts" \
+	at=$(later "$seconds_before_sale seconds")
+	jq -n --arg at "$at" --arg starts "$starts" \
 		--argjson room "$room" '{onSaleAt: $at, waitingRoom: $room}
 			+ if $starts == "" then {} else {startsAt: $starts} end' |
 		admin -X PUT --data-binary @- "$BASE/events/$event" >/dev/null
+	echo "the sale of $event begins at $at"
 }
 
 if [[ ! -s $run_folder/stadium.json ]]; then
