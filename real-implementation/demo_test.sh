@@ -39,6 +39,9 @@ fail()
 # the lines that it prints.
 start()
 {
+	# What the last one said must not be read as this one's, whose redirections may come late.
+	rm -f "$scratch"/{out,err}
+	touch "$scratch"/{out,err}
 	(
 		trap - INT
 		exec setsid env --default-signal=INT -u DATABASE_URL -u REDIS_URL -u FANS "$mark" \
