@@ -4,9 +4,9 @@
  *
  * Each check is a statement of audit.sql, of one name and one invariant, and gives what is wrong.
  * All look at one snapshot, so a sale that goes on meanwhile is no fault. What is still under way
- *at the provider is none either: it is counted as in flight, and its order is not compared with the
- * ledger. With `settle_ms` the auditor waits until nothing is in flight before it looks; what still
- * is then counts as a violation of the check "settled".
+ * at the provider is none either: it is counted as in flight, and its order is not compared with
+ *the ledger. With `settle_ms` the auditor first waits until nothing is in flight; what still is
+ *when that time is over counts as a violation of the check "settled".
  *
  *	struct audit_report *report;
  *	struct fault fault;
@@ -18,8 +18,8 @@
  *	free(report);
  *
  * The invariants that are not about rows in the database have their own proofs: 4 and 5 (the
- *waiting room's order and capacity are checked by observers), 6 and 7 (by who keeps what was
- *acknowledged), 9 and 10 (streams). */
+ * waiting room's order and capacity are checked by observers), 6 and 7 (by who keeps what was
+ * acknowledged), 9 and 10 (streams). */
 #pragma once
 
 #include <jansson.h>

@@ -24,6 +24,7 @@ static struct {
 	char items[ITEMS_MAX][ITEM_SIZE];
 	size_t count;
 	const char *instead; /* Said in the place of each page. NULL: the page. */
+	bool takes_long;     /* While it is asked, the time of who has to act is over. */
 } provider;
 
 static struct http_server *server;
@@ -41,6 +42,9 @@ static void reply_page(struct http_exchange *exchange)
 		http_reply_problem(exchange, &unauthorized, NULL);
 		return;
 	}
+	if (provider.takes_long)
+		sales_do("UPDATE checkout_orders SET expires_at = now() - interval '1 s' "
+			 "WHERE status = 'requires_action'");
 	if (provider.instead) {
 		http_reply_json_text(exchange, 200, slice_of(provider.instead));
 		return;
@@ -132,6 +136,27 @@ static void test_the_ledger_agrees(void **state)
 	struct audit_report *report = audit_with(provider_url, TOKEN, 0);
 	assert_int_equal(provider.count, report->ledger_items);
 	assert_int_equal(29, report->check_count);
+	free(report);
+}
+
+/* What was settled stays so, however long the ledger takes to be read. */
+static void test_a_long_ledger(void **state)
+{
+	(void)state;
+	struct audit_report *report;
+	struct fault fault;
+	fill_ledger(0);
+	sales_do("SELECT plant(15, 'frank', '{Stalls-14}', 'requires_action', 'held')");
+	provider.takes_long = true;
+	enum status status = audit(&(struct audit_options){.database_url = sales_cluster.url,
+					   .settle_ms = 1,
+					   .ledger_url = provider_url,
+					   .ledger_token = TOKEN},
+		&report, &fault);
+	provider.takes_long = false;
+	assert_int_equal(STATUS_OK, status);
+	assert_int_equal(0, report->violations);
+	assert_int_equal(1, report->in_flight_count); /* By now. */
 	free(report);
 }
 
@@ -303,6 +328,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_the_ledger_agrees),
+		TEST(test_a_long_ledger),
 		TEST(test_the_ledger_disagrees),
 		TEST(test_a_ledger_that_cannot_be_read),
 		TEST(test_all_is_well),

@@ -239,8 +239,10 @@ static void audit_is_clean(void)
 	const char *const arguments[] = {"audit", text("--settle=%ds", SETTLE_SECONDS),
 		text("--ledger-url=%s", product.simulator.url), NULL};
 	int code = product_run(&product, &output, arguments);
-	if (code != 0)
-		fail_msg("onsale audit: %d\n%s", code, output);
+	if (code != 0) {
+		(void)fputs(output, stdout); /* More than a message of cmocka's has room for. */
+		fail_msg("onsale audit: %d", code);
+	}
 	free(output);
 }
 
