@@ -293,6 +293,7 @@ static void ask_for_seats(struct hold_job *job)
 void hold_ask_again(struct hold_job *job)
 {
 	metrics_counter_add(job->holds->metrics.best_again, 1);
+	job->ask.again = true;
 	ask_for_seats(job);
 }
 

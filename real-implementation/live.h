@@ -100,6 +100,7 @@ struct live_ask {
 	const struct slice *seats;      /* Named; NULL: a wish. */
 	size_t seat_count;              /* 1 to LIVE_ASK_SEATS_MAX; of a wish: how many. */
 	struct slice section, category; /* Of a wish; without data: any. */
+	bool again;                     /* Already counted as demand. */
 
 	/* Called on the keeper's thread, once. Must be quick and may not block. */
 	void (*then)(struct live_ask *ask);
@@ -121,7 +122,7 @@ void live_ask_seats(struct live *live, struct live_ask *ask);
 struct live_standing {
 	struct event_facts facts;
 	char text[ID_TEXT_SIZE];
-	uint64_t asks; /* For seats, so far, through this process. */
+	uint64_t asks; /* For seats, so far, through this process; those again left out. */
 	uint32_t available, held, sold;
 };
 

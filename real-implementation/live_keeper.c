@@ -156,7 +156,8 @@ static void serve_from(struct live *live, struct live_event *event, struct live_
 {
 	bool replied = false;
 	if (job->kind == LIVE_JOB_ASK) {
-		atomic_fetch_add(&event->asks, 1);
+		if (!job->ask->again)
+			atomic_fetch_add(&event->asks, 1);
 		answer(event, job->ask);
 		return;
 	}
