@@ -1,20 +1,16 @@
 /* See conductor.h. */
-#include "real-implementation/conductor.h"
-
 #include <assert.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/batch/lane.h"
-#include "lib/http/fields.h"
 #include "lib/postgres/postgres.h"
+#include "real-implementation/conductor_internal.h"
 #include "real-implementation/conductor_statements.sql.h"
 
-static const struct postgres_statement wishes = {
-	.name = "conductor_wishes", .sql = sql_wishes, .effect = POSTGRES_READS};
+static const struct postgres_statement look = {.name = "conductor_look", .sql = sql_look};
 static const struct postgres_statement holders = {
 	.name = "conductor_holders", .sql = sql_holders, .effect = POSTGRES_READS};
 static const struct postgres_statement write_wish = {.name = "conductor_wish", .sql = sql_wish};
@@ -28,7 +24,6 @@ enum {
 	QUEUE_MAX = 4096,
 	BATCH_MAX = 256,
 	BODY_BYTES_MAX = 4 << 10,
-	DEMAND_MAX = 1000000,
 };
 
 /* An event that is watched. */
@@ -49,14 +44,12 @@ struct conductor_job {
 	char order[ITEM_ID_SIZE];
 	struct id event;
 	char text[ID_TEXT_SIZE];
-	enum waiting_room_state state;
-	bool has_start;
-	int64_t starts_at_ms;
-	char *given; /* Settings as JSON. */
+	struct room_asked asked;
 };
 
 struct conductor {
 	struct conductor_options options;
+	struct id server; /* This one, among those that tell of their demand. */
 	struct live *live;
 	struct holds *holds;
 	struct waiting_room_routes *rooms;
@@ -81,6 +74,7 @@ enum status conductor_open(const struct conductor_options *options, struct condu
 	if (!conductor)
 		return STATUS_UNAVAILABLE;
 	conductor->options = *options;
+	conductor->server = id_new(clock_wall_ms(clock_system()));
 	if (conductor->options.tick_ms == 0)
 		conductor->options.tick_ms = CONDUCTOR_TICK_MS;
 	if (conductor->options.calm_ms == 0)
@@ -153,32 +147,6 @@ static bool told(struct conductor *conductor, const char *what, enum status stat
 			LOG_TEXT("status", status_name(status)));
 	conductor->complained = !good;
 	return good;
-}
-
-/* ---- Wishes ---- */
-
-static int64_t integer_of(const json_t *json, const char *name)
-{
-	return json_integer_value(json_object_get(json, name));
-}
-
-static bool read_wish(struct slice text, struct room_wish *wish)
-{
-	json_t *json = json_loadb(text.data, text.size, 0, NULL);
-	if (!json)
-		return false;
-	*wish = (struct room_wish){
-		.open_at_holds_per_second = integer_of(json, "openAtHoldsPerSecond"),
-		.open_at_lane_depth = integer_of(json, "openAtLaneDepth"),
-		.settings = {.rate_per_second =
-				     json_number_value(json_object_get(json, "ratePerSecond")),
-			.active_max = integer_of(json, "activeMax"),
-			.claim_seconds = integer_of(json, "claimSeconds"),
-			.heartbeat_seconds = integer_of(json, "heartbeatSeconds"),
-			.session_seconds = integer_of(json, "sessionSeconds")}};
-	json_decref(json);
-	return wish->settings.rate_per_second > 0 && wish->settings.claim_seconds > 0 &&
-		wish->settings.heartbeat_seconds > 0 && wish->settings.session_seconds > 0;
 }
 
 /* ---- Once a second ---- */
@@ -256,11 +224,11 @@ static void remember_opened(struct conductor *conductor, struct id event, bool o
 
 /* Set the room as is wished, or as demand wants it. */
 static void set_room(struct conductor *conductor, struct watched *watched,
-	const struct room_wish *wish, const struct waiting_room_view *view,
-	enum room_decision decision, int64_t active_max)
+	const struct room_wish *wish, const struct room_demand *demand,
+	const struct waiting_room_view *view, enum room_decision decision)
 {
 	struct waiting_room_settings settings = wish->settings;
-	settings.active_max = active_max;
+	settings.active_max = room_active_max(wish, demand);
 	if (view) {
 		settings.state = view->settings.state;
 		settings.starts_at_ms = view->settings.starts_at_ms;
@@ -286,7 +254,8 @@ static void set_room(struct conductor *conductor, struct watched *watched,
 	log_info(decision == ROOM_OPENS ? "waiting_room.opened_by_demand"
 					: "waiting_room.closed_by_calm",
 		LOG_TEXT("event", watched->text),
-		LOG_REAL("holds_per_second", watched->holds_per_second));
+		LOG_REAL("holds_per_second", demand->holds_per_second),
+		LOG_INTEGER("lane_depth", demand->lane_depth));
 	if (decision == ROOM_CLOSES)
 		remember_opened(conductor, watched->event, false);
 }
@@ -311,6 +280,18 @@ static bool count_holders(struct conductor *conductor, const struct watched *wat
 	return true;
 }
 
+/* What is asked through this server, and what the others have told in this row. */
+static void add_demand(struct conductor *conductor, const struct watched *watched,
+	const struct postgres_result *result, size_t row, struct room_demand *demand)
+{
+	size_t deepest = (size_t)postgres_get_bigint(result, row, 4);
+	demand->holds_per_second =
+		watched->holds_per_second + (double)postgres_get_bigint(result, row, 3);
+	demand->lane_depth = holds_depth(conductor->holds);
+	if (demand->lane_depth < deepest)
+		demand->lane_depth = deepest;
+}
+
 static void conduct(struct conductor *conductor, struct watched *watched,
 	const struct postgres_result *result, size_t row, int64_t now_ms)
 {
@@ -318,17 +299,16 @@ static void conduct(struct conductor *conductor, struct watched *watched,
 	struct waiting_room_view view, *known = NULL;
 	bool found = false;
 	int64_t wall_ms = clock_wall_ms(clock_system());
-	if (!read_wish(postgres_get_text(result, row, 1), &wish))
+	if (!room_wish_read(postgres_get_text(result, row, 1), &wish))
 		return;
 	if (!told(conductor, "view",
 		    waiting_room_view(conductor->room, slice_of(watched->text), &view, &found)))
 		return;
 	if (found)
 		known = &view;
-	struct room_demand demand = {.holds_per_second = watched->holds_per_second,
-		.lane_depth = holds_depth(conductor->holds),
-		.available = watched->standing.available,
+	struct room_demand demand = {.available = watched->standing.available,
 		.opened_by_demand = slice_is(postgres_get_text(result, row, 2), "demand")};
+	add_demand(conductor, watched, result, row, &demand);
 	if (!known || !room_is_calm(&wish, &demand, known))
 		watched->calm_since_ms = 0;
 	else if (watched->calm_since_ms == 0)
@@ -344,25 +324,30 @@ static void conduct(struct conductor *conductor, struct watched *watched,
 	if ((room_is_closed(known) && decision == ROOM_STAYS) ||
 		!count_holders(conductor, watched, &wish, &demand))
 		return;
-	set_room(conductor, watched, &wish, known, decision, room_active_max(&wish, &demand));
+	set_room(conductor, watched, &wish, &demand, known, decision);
 }
 
 static int64_t tick(void *context, int64_t now_ms)
 {
 	struct conductor *conductor = context;
 	struct id events[EVENTS_MAX];
+	int64_t asked[EVENTS_MAX];
 	struct postgres_result result;
 	live_visit(conductor->live, visit, conductor);
 	for (size_t i = 0; i < conductor->watched_count; i++) {
 		measure(&conductor->watched[i], now_ms);
 		events[i] = conductor->watched[i].event;
+		asked[i] = llround(conductor->watched[i].holds_per_second);
 	}
 	if (conductor->watched_count == 0)
 		return now_ms + conductor->options.tick_ms;
-	enum status status = postgres_execute(conductor->pg, &wishes,
-		POSTGRES_PARAMETERS(postgres_uuid_array(events, conductor->watched_count)),
+	enum status status = postgres_execute(conductor->pg, &look,
+		POSTGRES_PARAMETERS(postgres_uuid_array(events, conductor->watched_count),
+			postgres_uuid(conductor->server),
+			postgres_bigint_array(asked, conductor->watched_count),
+			postgres_bigint((int64_t)holds_depth(conductor->holds))),
 		&result);
-	if (!told(conductor, "wishes", status))
+	if (!told(conductor, "look", status))
 		return now_ms + conductor->options.tick_ms;
 	for (size_t row = 0; row < result.row_count; row++) {
 		struct watched *watched =
@@ -375,71 +360,6 @@ static int64_t tick(void *context, int64_t now_ms)
 }
 
 /* ---- PUT ---- */
-
-static bool read_state(struct http_fields *fields, enum waiting_room_state *state)
-{
-	struct slice text = http_field_text(fields, "state", WAITING_ROOM_EVENT_SIZE_MAX);
-	for (*state = WAITING_ROOM_LOBBY; text.data && *state <= WAITING_ROOM_CLOSED; (*state)++)
-		if (slice_is(text, waiting_room_state_name(*state)))
-			return true;
-	if (text.data)
-		http_field_refuse(
-			fields, "state", "must be one of lobby, open, paused, draining, closed");
-	return false;
-}
-
-static void copy_integer(
-	struct http_fields *fields, const char *name, int64_t min, int64_t max, json_t *given)
-{
-	if (http_field_given(fields, name))
-		json_object_set_new(
-			given, name, json_integer(http_field_integer(fields, name, min, max)));
-}
-
-static void copy_rate(struct http_fields *fields, json_t *given)
-{
-	if (!http_field_given(fields, "ratePerSecond"))
-		return;
-	json_t *value = json_object_get(fields->object, "ratePerSecond");
-	double rate = json_number_value(value);
-	if (json_is_number(value) && isfinite(rate) && rate >= WAITING_ROOM_RATE_MIN &&
-		rate <= WAITING_ROOM_RATE_MAX)
-		json_object_set(given, "ratePerSecond", value);
-	else
-		http_field_refuse(fields, "ratePerSecond", "must be a number from %g to %d",
-			WAITING_ROOM_RATE_MIN, (int)WAITING_ROOM_RATE_MAX);
-}
-
-static bool read_body(struct conductor_job *job)
-{
-	struct http_fields fields;
-	json_t *given = json_object();
-	http_fields_begin(&fields, job->exchange);
-	(void)read_state(&fields, &job->state);
-	copy_rate(&fields, given);
-	copy_integer(&fields, "activeMax", 0, WAITING_ROOM_ACTIVE_MAX, given);
-	copy_integer(&fields, "claimSeconds", 1, WAITING_ROOM_SECONDS_MAX, given);
-	copy_integer(&fields, "heartbeatSeconds", 1, WAITING_ROOM_SECONDS_MAX, given);
-	copy_integer(&fields, "sessionSeconds", 1, WAITING_ROOM_SECONDS_MAX, given);
-	copy_integer(&fields, "openAtHoldsPerSecond", 0, DEMAND_MAX, given);
-	copy_integer(&fields, "openAtLaneDepth", 0, DEMAND_MAX, given);
-	job->has_start = fields.object && json_object_get(fields.object, "startsAt");
-	if (http_field_given(&fields, "startsAt")) {
-		job->starts_at_ms = http_field_time(&fields, "startsAt");
-		if (job->starts_at_ms <= 0) /* Zero would say: by hand only. */
-			http_field_refuse(
-				&fields, "startsAt", "must be after the beginning of 1970");
-	}
-	char *text = json_dumps(given, JSON_COMPACT);
-	json_decref(given);
-	bool good = http_fields_end(&fields);
-	if (good && text)
-		job->given = arena_copy(http_arena(job->exchange), slice_of(text));
-	free(text);
-	if (good && !job->given)
-		http_reply_problem(job->exchange, &http_problem_unavailable, "Memory is short.");
-	return good && job->given;
-}
 
 static void refuse(struct conductor_job *job, const char *why)
 {
@@ -465,7 +385,7 @@ static void put_room(struct http_exchange *exchange)
 	job->conductor = conductor;
 	job->exchange = exchange;
 	job->item.deadline_ms = http_deadline_ms(exchange);
-	if (!read_body(job))
+	if (!room_asked_read(exchange, &job->asked))
 		return;
 	if (!id_parse(http_parameter(exchange, "eventId"), &job->event)) {
 		http_reply_problem(exchange, &http_problem_not_found, "There is no such event.");
@@ -484,8 +404,9 @@ static bool note_wish(struct conductor_job *job, struct room_wish *wish)
 	struct postgres_result result;
 	bool good = false;
 	enum status status = postgres_execute(job->conductor->pg, &write_wish,
-		POSTGRES_PARAMETERS(postgres_uuid(job->event), postgres_jsonb(slice_of(job->given)),
-			postgres_boolean(job->state != WAITING_ROOM_CLOSED)),
+		POSTGRES_PARAMETERS(postgres_uuid(job->event),
+			postgres_jsonb(slice_of(job->asked.given)),
+			postgres_boolean(job->asked.state != WAITING_ROOM_CLOSED)),
 		&result);
 	if (status != STATUS_OK)
 		http_reply_problem(job->exchange, &http_problem_unavailable,
@@ -493,7 +414,7 @@ static bool note_wish(struct conductor_job *job, struct room_wish *wish)
 	else if (result.row_count == 0)
 		http_reply_problem(
 			job->exchange, &http_problem_not_found, "There is no such event.");
-	else if (!read_wish(postgres_get_text(&result, 0, 0), wish))
+	else if (!room_wish_read(postgres_get_text(&result, 0, 0), wish))
 		http_reply_problem(job->exchange, &http_problem_internal, NULL);
 	else
 		good = true;
@@ -522,10 +443,10 @@ static void apply_one(struct conductor *conductor, struct conductor_job *job)
 	}
 	if (wish.settings.claim_seconds > wish.settings.session_seconds)
 		wish.settings.claim_seconds = wish.settings.session_seconds;
-	wish.settings.state = job->state;
-	wish.settings.starts_at_ms = job->has_start ? job->starts_at_ms
-		: found                             ? view.settings.starts_at_ms
-						    : 0;
+	wish.settings.state = job->asked.state;
+	wish.settings.starts_at_ms = job->asked.has_start ? job->asked.starts_at_ms
+		: found                                   ? view.settings.starts_at_ms
+							  : 0;
 	status = waiting_room_configure(conductor->room, event, &wish.settings, &view);
 	if (status == STATUS_REFUSED)
 		http_reply_problem(exchange, &http_problem_conflict,

@@ -3,19 +3,21 @@
  *	PUT /events/{eventId}/waiting-room (admin)   state and settings, as tech-waiting-room has
  *them, and openAtHoldsPerSecond, openAtLaneDepth
  *
- * DESIGN. One lane looks at each event that somebody asks seats of, once a second:
+ * DESIGN. One lane of each server looks at each event that somebody asks seats of, once a second:
  *
  *	- A room that is closed, or is not there yet, opens when more holds per second are asked for
- *	  through this process than the event's `openAtHoldsPerSecond`, or more requests wait for a
- *	  lane than its `openAtLaneDepth` (0: never).
+ *	  than the event's `openAtHoldsPerSecond`, through all servers together, or more requests
+ *	  wait for the lane of one of them than its `openAtLaneDepth` (0: never).
  *	- One that demand has opened closes when for CONDUCTOR_CALM_MS nobody has waited and the
  *demand was below half of what opens it. One that the organiser has opened stays as it is.
  *	- No more people are let in than there are seats for: activeMax is what the organiser
  *wishes, but at most the seats that are free, those that will soon be (holds that end within the
  *claim window), and the people who hold some already.
  *
- * What the organiser wishes stands in the event's row; how the room stands, in the room. So any
- * process may do all of this, and several that do it at once agree, but for a second. */
+ * What the organiser wishes stands in the event's row; how the room stands, in the room; what is
+ * asked through each server, in event_demand (060_demand.sql), told with each look while it is
+ * anything. So any process may do all of this, and several that do it at once agree, but for a
+ * second. */
 #pragma once
 
 #include "lib/http/exchange.h"
@@ -69,8 +71,8 @@ struct room_wish {
 
 /* How an event stands. */
 struct room_demand {
-	double holds_per_second; /* Of late, through this process. */
-	size_t lane_depth;
+	double holds_per_second;          /* Of late, through all servers. */
+	size_t lane_depth;                /* The deepest. */
 	int64_t available, soon, holders; /* Seats; seats; people. */
 	int64_t calm_ms;                  /* For how long it has been calm. */
 	bool opened_by_demand;

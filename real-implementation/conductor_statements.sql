@@ -1,9 +1,29 @@
 -- What the conductor asks the database, by name.
 
--- name: wishes
--- $1 events. What the organiser wishes, and who has opened the room.
-SELECT event_id, waiting_room::text, coalesce(room_opened_by, '') FROM events
-WHERE event_id = ANY ($1::uuid[]) AND status <> 'draft';
+-- name: look
+-- $1 events, $2 this server, $3 what is asked of each through it, holds per second, $4 how many
+-- requests wait for its lane. Tells the others, and gives what the organiser wishes, who has opened
+-- the room, and what the others have told of late: the sum, and the deepest lane. A server that
+-- says nothing is asked nothing, or gone.
+WITH told AS (
+	INSERT INTO event_demand AS d (event_id, server, holds_per_second, lane_depth, told_at)
+	SELECT event_id, $2::uuid, asked, $4::bigint, clock_timestamp()
+	FROM unnest($1::uuid[], $3::bigint[]) AS own (event_id, asked) JOIN events USING (event_id)
+	WHERE asked > 0 OR $4 > 0
+	ON CONFLICT (event_id, server) DO UPDATE SET holds_per_second = excluded.holds_per_second,
+		lane_depth = excluded.lane_depth, told_at = excluded.told_at
+), forgotten AS (
+	DELETE FROM event_demand
+	WHERE event_id = ANY ($1) AND told_at < clock_timestamp() - interval '1 h'
+)
+SELECT e.event_id, e.waiting_room::text, coalesce(e.room_opened_by, ''),
+	coalesce(others.holds_per_second, 0), coalesce(others.lane_depth, 0)
+FROM events AS e CROSS JOIN LATERAL (
+	SELECT sum(holds_per_second)::bigint AS holds_per_second, max(lane_depth) AS lane_depth
+	FROM event_demand AS d
+	WHERE d.event_id = e.event_id AND server <> $2
+		AND told_at > clock_timestamp() - interval '3 s') AS others
+WHERE e.event_id = ANY ($1) AND e.status <> 'draft';
 
 -- name: holders
 -- $1 event, $2 its claim window, s. Who is in the way of others: seats of holds that end within the

@@ -6,6 +6,7 @@
 #include "real-implementation/schema/030_tickets.sql.h"
 #include "real-implementation/schema/040_orders.sql.h"
 #include "real-implementation/schema/050_live_changes.sql.h"
+#include "real-implementation/schema/060_demand.sql.h"
 #include "tech-locking-and-transactions/schema/checkout.sql.h"
 #include "tech-locking-and-transactions/schema/seat_store.sql.h"
 #include "tech-waiting-room/schema/waiting_room.sql.h"
@@ -19,6 +20,7 @@ const struct migrate_step migrate_steps[] = {
 	{30, "tickets", tickets_schema},
 	{40, "orders", orders_schema},
 	{50, "live_changes", live_changes_schema},
+	{60, "demand", demand_schema},
 };
 
 const size_t migrate_step_count = sizeof migrate_steps / sizeof migrate_steps[0];

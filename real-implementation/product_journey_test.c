@@ -362,6 +362,53 @@ static void test_the_room_opens_and_closes_by_itself(void **state)
 	person_release(&ben);
 }
 
+/* One ask of the first server, and of the second one where `ben` is there, per round. A server sees
+ * three or four of them per second at most, and they are smoothed: less than 4, which opens it. */
+static void ask_a_round(struct person *ada, struct person *ben, const char *path, int round)
+{
+	enum { ROUND_MS = 400 };
+	int64_t next_ms = now_monotonic_ms() + ROUND_MS;
+	struct person *people[] = {ada, ben};
+	char key[32];
+	snprintf(key, sizeof key, "round-%d", round);
+	for (size_t i = 0; i < sizeof people / sizeof people[0] && people[i]; i++) {
+		int got = person_try(
+			people[i], "POST", path, key, NULL, "{\"best\":{\"quantity\":1}}");
+		if (got != 201 && got != 403 && got != 409)
+			fail_msg("POST %s: %d: %s", path, got, people[i]->reply.body);
+	}
+	int64_t left_ms = next_ms - now_monotonic_ms();
+	if (left_ms > 0)
+		pause_for(left_ms);
+}
+
+/* What opens a room is what all servers are asked: each of them too little, but both enough. */
+static void test_demand_is_that_of_all_servers(void **state)
+{
+	enum { ROUNDS_OF_ONE = 12 };
+	char event[ID_TEXT_SIZE], path[KEPT];
+	struct person ada, ben;
+	(void)state;
+	product_import_event(&product,
+		"\"name\":\"Together\",\"waitingRoom\":{\"openAtHoldsPerSecond\":4,"
+		"\"ratePerSecond\":100,\"activeMax\":50}",
+		event);
+	(void)snprintf(path, sizeof path, "/events/%s/holds", event);
+	person_new(&ada, &product, 0);
+	person_new(&ben, &product, 1);
+	int round = 0;
+	for (; round < ROUNDS_OF_ONE; round++)
+		ask_a_round(&ada, NULL, path, round);
+	assert_string_not_equal("open", room_state(&ada, event));
+	int64_t deadline_ms = now_monotonic_ms() + PRODUCT_PATIENCE_MS;
+	for (; strcmp(room_state(&ada, event), "open") != 0; round++) {
+		ask_a_round(&ada, &ben, path, round);
+		assert_true(now_monotonic_ms() < deadline_ms);
+	}
+	person_release(&ada);
+	person_release(&ben);
+}
+
 /* Nobody is let in to find everything taken: activeMax is never more than there are seats for. */
 static void test_no_more_are_let_in_than_there_are_seats_for(void **state)
 {
@@ -428,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_a_repeated_request_is_told_the_same),
 		cmocka_unit_test(test_bad_requests_are_told_why),
 		cmocka_unit_test(test_the_room_opens_and_closes_by_itself),
+		cmocka_unit_test(test_demand_is_that_of_all_servers),
 		cmocka_unit_test(test_no_more_are_let_in_than_there_are_seats_for),
 		cmocka_unit_test(test_before_the_sale_nothing_is_held),
 	};
