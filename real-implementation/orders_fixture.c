@@ -15,12 +15,9 @@ enum {
 	LEASE_MS = 30000,
 	WAIT_MS_MAX = 120000, /* Of a busy machine under a sanitizer. */
 	STEP_MS = 20,
-	TEXT_SIZE = 8192,
-	TEXTS_BYTES_MAX = 64 << 20,
 };
 
 struct shop shop;
-static struct arena texts; /* Of one test. */
 
 /* ---- Set-up ---- */
 
@@ -112,7 +109,6 @@ int shop_start(void **state)
 	struct fault fault;
 	(void)state;
 	json_object_seed(0); /* Before there are threads. */
-	arena_init(&texts, TEXTS_BYTES_MAX);
 	if (postgres_fixture_start(&shop.cluster, "orders") != STATUS_OK ||
 		simulator_fixture_start(&shop.simulator, NULL) != STATUS_OK ||
 		postgres_seats_open(&(struct postgres_seats_options){.url = shop.cluster.url,
@@ -154,7 +150,6 @@ int shop_stop(void **state)
 	postgres_close(shop.judge);
 	bool good = simulator_fixture_stop(&shop.simulator);
 	postgres_fixture_stop(&shop.cluster);
-	arena_release(&texts);
 	return good ? 0 : -1;
 }
 
@@ -169,24 +164,10 @@ int shop_test_tear_down(void **state)
 {
 	(void)state;
 	simulator_fixture_clear_faults(&shop.simulator);
-	arena_reset(&texts);
 	return 0;
 }
 
 /* ---- Seats ---- */
-
-const char *text(const char *format, ...)
-{
-	char line[TEXT_SIZE];
-	va_list arguments;
-	va_start(arguments, format);
-	int size = vsnprintf(line, sizeof line, format, arguments);
-	va_end(arguments);
-	assert_true(size >= 0 && size < TEXT_SIZE);
-	const char *copy = arena_copy(&texts, (struct slice){line, (size_t)size});
-	assert_non_null(copy);
-	return copy;
-}
 
 static const char *id_text(struct id id)
 {

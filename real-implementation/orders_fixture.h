@@ -6,6 +6,7 @@
 
 #include "lib/http/stream_fixture.h"
 #include "lib/testkit/postgres_fixture.h"
+#include "lib/testkit/text.h"
 #include "real-implementation/orders.h"
 #include "tech-locking-and-transactions/postgres/postgres_checkout.h"
 #include "tech-locking-and-transactions/postgres/postgres_seats.h"
@@ -49,9 +50,6 @@ int shop_test_tear_down(void **state);
 
 #define SHOP_TEST(test_) \
 	cmocka_unit_test_setup_teardown(test_, shop_test_set_up, shop_test_tear_down)
-
-/* Formatted text that stays as long as the test, as do all texts that come from here. */
-__attribute__((format(printf, 1, 2))) const char *text(const char *format, ...);
 
 /* Hold the next `count` seats; its id. */
 const char *shop_hold(const char *person, size_t count);

@@ -11,7 +11,7 @@
 
 #include "lib/base/clock.h"
 
-enum { TEXTS = 32, TEXT_SIZE = 4096, POLL_MS = 20 };
+enum { POLL_MS = 20 };
 
 static const char webhook_secret[] = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
 
@@ -27,19 +27,6 @@ int64_t now_monotonic_ms(void)
 void pause_for(int64_t ms)
 {
 	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
-}
-
-const char *text(const char *format, ...)
-{
-	static _Thread_local char texts[TEXTS][TEXT_SIZE];
-	static _Thread_local size_t next;
-	char *to = texts[next++ % TEXTS];
-	va_list arguments;
-	va_start(arguments, format);
-	int size = vsnprintf(to, TEXT_SIZE, format, arguments);
-	va_end(arguments);
-	assert_true(size >= 0 && size < TEXT_SIZE);
-	return to;
 }
 
 const char *member_text(const json_t *json, const char *name)

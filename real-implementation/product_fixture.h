@@ -30,6 +30,7 @@
 #include "lib/testkit/postgres_fixture.h"
 #include "lib/testkit/process.h"
 #include "lib/testkit/redis_fixture.h"
+#include "lib/testkit/text.h"
 #include "tech-two-phase-payments/simulator/simulator_fixture.h"
 
 #define PRODUCT_ADMIN_TOKEN "the-organiser-s-token"
@@ -90,9 +91,6 @@ json_t *product_admin(struct product_fixture *product, size_t server, const char
 /* Members of an object, which must be there. */
 const char *member_text(const json_t *json, const char *name);
 int64_t member_number(const json_t *json, const char *name);
-
-/* A text, in a ring of buffers. */
-__attribute__((format(printf, 1, 2))) const char *text(const char *format, ...);
 
 void pause_for(int64_t ms);
 int64_t now_monotonic_ms(void);

@@ -8,10 +8,11 @@
 
 #include <cmocka.h>
 
+#include "lib/testkit/text.h"
 #include "real-implementation/migrate.h"
 #include "real-implementation/product_sales_fixture.sql.h"
 
-enum { SQL_SIZE = 4096, TEXTS = 64, STATEMENTS_MAX = 512, CALL_MS_MAX = 60000 };
+enum { SQL_SIZE = 4096, STATEMENTS_MAX = 512, CALL_MS_MAX = 60000 };
 
 struct postgres_fixture sales_cluster;
 struct postgres *sales_database;
@@ -78,12 +79,12 @@ void sales_fixture_under_way(void)
 
 void sales_do(const char *sql, ...)
 {
-	char text[SQL_SIZE];
+	char query[SQL_SIZE];
 	va_list arguments;
 	va_start(arguments, sql);
-	(void)vsnprintf(text, sizeof text, sql, arguments);
+	(void)vsnprintf(query, sizeof query, sql, arguments);
 	va_end(arguments);
-	run(sales_database, text);
+	run(sales_database, query);
 }
 
 /* By a connection of its own, which sees what is committed. Statements are kept as long as it. */
@@ -110,13 +111,13 @@ static void ask(const char *sql, struct postgres_result *rows)
 
 int64_t sales_number(const char *sql, ...)
 {
-	char text[SQL_SIZE];
+	char query[SQL_SIZE];
 	struct postgres_result rows;
 	va_list arguments;
 	va_start(arguments, sql);
-	(void)vsnprintf(text, sizeof text, sql, arguments);
+	(void)vsnprintf(query, sizeof query, sql, arguments);
 	va_end(arguments);
-	ask(text, &rows);
+	ask(query, &rows);
 	int64_t number = postgres_get_bigint(&rows, 0, 0);
 	postgres_result_release(&rows);
 	return number;
@@ -124,16 +125,14 @@ int64_t sales_number(const char *sql, ...)
 
 const char *sales_text(const char *sql, ...)
 {
-	static char texts[TEXTS][SQL_SIZE / 4];
-	static unsigned next;
-	char text[SQL_SIZE], *found = texts[next++ % TEXTS];
+	char query[SQL_SIZE];
 	struct postgres_result rows;
 	va_list arguments;
 	va_start(arguments, sql);
-	(void)vsnprintf(text, sizeof text, sql, arguments);
+	(void)vsnprintf(query, sizeof query, sql, arguments);
 	va_end(arguments);
-	ask(text, &rows);
-	(void)snprintf(found, sizeof texts[0], "%.*s", SLICE_PRINT(postgres_get_text(&rows, 0, 0)));
+	ask(query, &rows);
+	const char *found = text("%.*s", SLICE_PRINT(postgres_get_text(&rows, 0, 0)));
 	postgres_result_release(&rows);
 	return found;
 }

@@ -8,6 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/http/server.h"
+#include "lib/testkit/text.h"
 #include "real-implementation/admin.h"
 #include "real-implementation/session_token.h"
 #include "real-implementation/sessions.h"
@@ -17,7 +18,7 @@
 #define TICKET_KEYS "t1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define ADMIN_TOKEN "the-admin"
 
-enum { TEXTS = 64, TEXT_SIZE = 1024, CALL_MS_MAX = 20000, PAUSE_US = 5000, ROUTES_MAX = 8 };
+enum { TEXT_SIZE = 1024, CALL_MS_MAX = 20000, PAUSE_US = 5000, ROUTES_MAX = 8 };
 
 struct door door;
 
@@ -111,13 +112,6 @@ int door_close(void **state)
 
 /* ---- Asking ---- */
 
-static char *next_text(void)
-{
-	static char texts[TEXTS][TEXT_SIZE];
-	static unsigned next;
-	return texts[next++ % TEXTS];
-}
-
 void door_ask(
 	const char *method, const char *path, const char *headers, const char *body, int status)
 {
@@ -132,16 +126,13 @@ void door_ask(
 
 void door_get(const char *person, const char *path, int status)
 {
-	char *headers = next_text();
-	(void)snprintf(headers, TEXT_SIZE, "X-Person: %s\r\n", person);
-	door_ask("GET", path, headers, NULL, status);
+	door_ask("GET", path, text("X-Person: %s\r\n", person), NULL, status);
 }
 
 void door_get_soon(const char *person, const char *path, int status)
 {
-	char *headers = next_text();
+	const char *headers = text("X-Person: %s\r\n", person);
 	int64_t end_ms = clock_monotonic_ms(clock_system()) + CALL_MS_MAX;
-	(void)snprintf(headers, TEXT_SIZE, "X-Person: %s\r\n", person);
 	do {
 		(void)usleep(PAUSE_US);
 		assert_int_equal(HTTP_CLIENT_OK,
@@ -154,32 +145,28 @@ void door_get_soon(const char *person, const char *path, int status)
 
 void door_scan(const char *headers, const char *code, const char *members, int status)
 {
-	char *body = next_text(), *lines = next_text();
-	(void)snprintf(body, TEXT_SIZE, "{\"code\":\"%s\"%s}", code, members);
-	(void)snprintf(lines, TEXT_SIZE, "Authorization: Bearer " ADMIN_TOKEN "\r\n%s",
-		headers ? headers : "");
-	door_ask("POST", "/tickets/scan", lines, body, status);
+	door_ask("POST", "/tickets/scan",
+		text("Authorization: Bearer " ADMIN_TOKEN "\r\n%s", headers ? headers : ""),
+		text("{\"code\":\"%s\"%s}", code, members), status);
 }
 
 void door_want_problem(const char *type)
 {
-	char urn[TEXT_SIZE];
-	(void)snprintf(urn, sizeof urn, "urn:onsale:problem:%s", type);
-	assert_string_equal(urn, door_member("type"));
+	assert_string_equal(text("urn:onsale:problem:%s", type), door_member("type"));
 }
 
 const char *door_member(const char *path)
 {
 	json_t *json = http_client_reply_json(&door.reply), *at = json;
 	assert_non_null(json);
-	char *found = NULL, steps[TEXT_SIZE], *rest = NULL;
+	const char *found = NULL;
+	char steps[TEXT_SIZE], *rest = NULL;
 	(void)snprintf(steps, sizeof steps, "%s", path);
 	for (char *step = strtok_r(steps, "/", &rest); step; step = strtok_r(NULL, "/", &rest))
 		at = json_object_get(at, step);
 	if (at) {
 		assert_true(json_is_string(at));
-		found = next_text();
-		(void)snprintf(found, TEXT_SIZE, "%s", json_string_value(at));
+		found = text("%s", json_string_value(at));
 	}
 	json_decref(json);
 	return found;
@@ -197,12 +184,12 @@ const char *door_code(int sale, const char *seat)
 
 const char *door_sign(const char *event, const char *ticket, int64_t generation)
 {
-	char *text = next_text();
+	char written[TICKET_CODE_TEXT_SIZE];
 	struct ticket_code code = {.generation = generation, .issued_at_s = 1700000000};
 	assert_true(id_parse(slice_of(event), &code.event));
 	assert_true(id_parse(slice_of(ticket), &code.ticket));
-	ticket_code_make(door.signer, &code, text);
-	return text;
+	ticket_code_make(door.signer, &code, written);
+	return text("%s", written);
 }
 
 void door_wait_blocked(void)

@@ -366,7 +366,7 @@ static void sell_in(const struct layout *layout, size_t seat_count)
 	struct buffer plan, body;
 	char hold[HOLD_ID_SIZE], event[EVENT_ID_SIZE];
 	buffer_init(&plan, 64 << 20);
-	buffer_init(&body, TEXT_SIZE);
+	buffer_init(&body, 4 << 10);
 	layout_write(layout, &plan);
 	buffer_add(&plan, "", 1);
 	json_t *venue = ask("POST", "/venues", NULL, plan.data, 201);

@@ -101,9 +101,7 @@ static void sweeper_frees_and_logs(void **state)
 	const char *left = text("select count(*) from seat_inventory where event_id = '%s' and "
 				"(status <> 'available' or hold_id is not null)",
 		event);
-	char query[TEXT_SIZE];
-	snprintf(query, sizeof query, "%s", left);
-	database_wait(query, 0);
+	database_wait(left, 0);
 	assert_int_equal(1, stored_holds(event, "expired"));
 	buy(hold, "pm_card_visa", 410);
 	ask("DELETE", text("/holds/%s", hold), NULL, NULL, 204);

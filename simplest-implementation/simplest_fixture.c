@@ -15,6 +15,7 @@ enum {
 	WAIT_MS_MAX = 60000,
 	LOG_TAIL_SIZE = 4000,
 	PLAN_SIZE_MAX = 64 << 20,
+	SQL_SIZE = 4096,
 	SEATS_PER_ROW = 10,
 };
 
@@ -270,19 +271,6 @@ void want_members(const json_t *json, const char *const names[])
 		fail_msg("there is more than %zu members in %.400s", count, simplest.reply.body);
 }
 
-const char *text(const char *format, ...)
-{
-	static char texts[TEXTS_MAX][TEXT_SIZE];
-	static size_t next;
-	char *chosen = texts[next++ % TEXTS_MAX];
-	va_list arguments;
-	va_start(arguments, format);
-	int size = vsnprintf(chosen, TEXT_SIZE, format, arguments);
-	va_end(arguments);
-	assert_true(size >= 0 && size < TEXT_SIZE);
-	return chosen;
-}
-
 const char *new_key(void)
 {
 	char key[ID_TEXT_SIZE];
@@ -397,7 +385,7 @@ void database_run(const char *sql)
 
 int64_t database_count(const char *format, ...)
 {
-	char sql[TEXT_SIZE];
+	char sql[SQL_SIZE];
 	va_list arguments;
 	va_start(arguments, format);
 	int size = vsnprintf(sql, sizeof sql, format, arguments);

@@ -18,6 +18,7 @@
 #include "lib/testkit/http_client.h"
 #include "lib/testkit/postgres_fixture.h"
 #include "lib/testkit/process.h"
+#include "lib/testkit/text.h"
 
 enum {
 	EVENT_ID_SIZE = 37,
@@ -105,10 +106,6 @@ json_t *array_at(const json_t *json, const char *name, size_t size);
 /* The object has these members, no other, in whatever order; ends with NULL. */
 void want_members(const json_t *json, const char *const names[]);
 #define WANT_MEMBERS(json_, ...) want_members(json_, (const char *const[]){__VA_ARGS__, NULL})
-
-/* Formatted text that stays for the next TEXTS_MAX calls. */
-enum { TEXTS_MAX = 64, TEXT_SIZE = 4096 };
-__attribute__((format(printf, 1, 2))) const char *text(const char *format, ...);
 
 /* An Idempotency-Key that nobody has used. Stays as a text does. */
 const char *new_key(void);

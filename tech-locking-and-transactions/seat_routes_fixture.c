@@ -4,7 +4,7 @@
 #include "lib/base/buffer.h"
 #include "lib/http/server_metrics.h"
 
-enum { TEXTS = 32, TEXT_SIZE = 8192, ROWS = 5, SEATS_OF_ROW = 10 };
+enum { ROWS = 5, SEATS_OF_ROW = 10 };
 
 /* ---- The gate ---- */
 
@@ -286,19 +286,6 @@ void shop_wait_ready(const struct shop_server *server, bool ready)
 }
 
 /* ---- Asking ---- */
-
-const char *text(const char *format, ...)
-{
-	static char texts[TEXTS][TEXT_SIZE];
-	static size_t next;
-	char *to = texts[next++ % TEXTS];
-	va_list arguments;
-	va_start(arguments, format);
-	int size = vsnprintf(to, TEXT_SIZE, format, arguments);
-	va_end(arguments);
-	assert_in_range(size, 0, TEXT_SIZE - 1);
-	return to;
-}
 
 json_t *shop_ask(struct shop_server *server, const char *method, const char *path,
 	const char *headers, int status, const char *body)

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "lib/http/server_fixture.h"
+#include "lib/testkit/text.h"
 #include "tech-locking-and-transactions/memory/seat_memory.h"
 #include "tech-locking-and-transactions/seat_checkout_fixture.h"
 #include "tech-locking-and-transactions/seat_routes.h"
@@ -89,6 +90,3 @@ int64_t shop_metric(struct shop_server *server, const char *name);
 
 /* The last reply is a problem of this kind. */
 void shop_want_problem(const struct shop_server *server, const char *type);
-
-/* A text, in a ring of buffers. */
-__attribute__((format(printf, 1, 2))) const char *text(const char *format, ...);

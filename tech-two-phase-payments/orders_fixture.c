@@ -13,8 +13,7 @@ enum {
 	READY_MS_MAX = 60000,
 	STOP_MS_MAX = 20000,
 	LOG_TAIL_SIZE = 6000,
-	TEXTS_MAX = 64,
-	TEXT_SIZE = 4096,
+	SQL_SIZE = 4096,
 	WRONG_TOLD_MAX = 10,
 	PATH_SIZE = 4096,
 };
@@ -201,19 +200,6 @@ json_t *orders_ask(
 	return orders.json;
 }
 
-const char *text(const char *format, ...)
-{
-	static char texts[TEXTS_MAX][TEXT_SIZE];
-	static size_t next;
-	char *chosen = texts[next++ % TEXTS_MAX];
-	va_list arguments;
-	va_start(arguments, format);
-	int size = vsnprintf(chosen, TEXT_SIZE, format, arguments);
-	va_end(arguments);
-	assert_true(size >= 0 && size < TEXT_SIZE);
-	return chosen;
-}
-
 static const char *new_key(void)
 {
 	char key[ID_TEXT_SIZE];
@@ -293,7 +279,7 @@ static PGresult *ask_database(const char *sql, const char *parameter)
 
 int64_t orders_query(const char *format, ...)
 {
-	char sql[TEXT_SIZE];
+	char sql[SQL_SIZE];
 	va_list arguments;
 	va_start(arguments, format);
 	int size = vsnprintf(sql, sizeof sql, format, arguments);

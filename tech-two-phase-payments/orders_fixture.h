@@ -19,6 +19,7 @@
 #include "lib/testkit/http_client.h"
 #include "lib/testkit/postgres_fixture.h"
 #include "lib/testkit/process.h"
+#include "lib/testkit/text.h"
 #include "tech-two-phase-payments/simulator/simulator_fixture.h"
 
 #define ORDERS_ADMIN_TOKEN "admin-of-the-orders"
@@ -85,9 +86,6 @@ bool orders_have_logged(const char *text);
  */
 json_t *orders_ask(
 	const char *method, const char *path, const char *key, const char *body, int status);
-
-/* Formatted text that stays for the next TEXTS_MAX calls. */
-__attribute__((format(printf, 1, 2))) const char *text(const char *format, ...);
 
 /* Make an order of 4500 EUR and return its id, which stays as a text does. */
 const char *orders_make(void);

@@ -3,7 +3,7 @@
 
 #include "lib/http/server_metrics.h"
 
-enum { TEXTS = 16, TEXT_SIZE = 4096, POLL_MS = 10 };
+enum { TEXT_SIZE = 4096, POLL_MS = 10 };
 
 /* ---- The gate ---- */
 
@@ -249,19 +249,6 @@ void room_server_close(struct room_server *server)
 }
 
 /* ---- Asking ---- */
-
-const char *text(const char *format, ...)
-{
-	static char texts[TEXTS][TEXT_SIZE];
-	static size_t next;
-	char *to = texts[next++ % TEXTS];
-	va_list arguments;
-	va_start(arguments, format);
-	int size = vsnprintf(to, TEXT_SIZE, format, arguments);
-	va_end(arguments);
-	assert_in_range(size, 0, TEXT_SIZE - 1);
-	return to;
-}
 
 json_t *room_ask(struct room_server *server, const char *method, const char *path,
 	const char *headers, int status, const char *body, ...)

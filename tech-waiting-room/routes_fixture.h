@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lib/http/stream_fixture.h"
+#include "lib/testkit/text.h"
 #include "tech-waiting-room/memory/memory.h"
 #include "tech-waiting-room/waiting_room_routes.h"
 
@@ -72,7 +73,7 @@ void room_put(struct room_server *server, const char *event, const char *members
 /* Join and return the placeToken, which the caller frees. */
 char *room_join(struct room_server *server, const char *event, const char *person);
 
-/* "/waiting-room/{token}{rest}", in a ring of buffers. */
+/* "/waiting-room/{token}{rest}", as text.h keeps it. */
 const char *place_path(const char *token, const char *rest);
 
 /* Members of the last reply, which must be there. */
@@ -81,6 +82,3 @@ int64_t number_in(const json_t *json, const char *name);
 
 /* The last reply is a problem of this kind. */
 void want_problem_in(const struct room_server *server, const char *type);
-
-/* A text, in a ring of buffers. */
-__attribute__((format(printf, 1, 2))) const char *text(const char *format, ...);

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "lib/base/clock.h"
+#include "lib/testkit/text.h"
 #include "tech-two-phase-payments/simulator/simulator_fixture.h"
 
 enum { PATIENCE_MS = 60000 };
@@ -23,20 +24,6 @@ enum { PATIENCE_MS = 60000 };
 
 static struct simulator_fixture simulator;
 static json_t *answer; /* Of the last request; NULL when it was no JSON. */
-
-/* Formatted text that stays for the next 63 calls. */
-__attribute__((format(printf, 1, 2))) static inline const char *text(const char *format, ...)
-{
-	enum { TEXTS = 64, SIZE = 2048 };
-	static char texts[TEXTS][SIZE];
-	static size_t next;
-	char *chosen = texts[next++ % TEXTS];
-	va_list arguments;
-	va_start(arguments, format);
-	assert_true(vsnprintf(chosen, SIZE, format, arguments) < SIZE);
-	va_end(arguments);
-	return chosen;
-}
 
 /* Ask and want this status; 0: no answer. `key` becomes the Idempotency-Key; `form` NULL is a GET.
  */
