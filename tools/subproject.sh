@@ -143,7 +143,8 @@ start_service()
 	export "$name=$url"
 }
 
-# Make a secret where it is missing, whole or not at all, and tell the server where it is.
+# Make a secret where it is missing, whole or not at all, and tell the server where it is. Whoever
+# is started meanwhile waits for it, and has the same.
 make_secret()
 {
 	local name=${1%%=*} kind=${1#*=} file
@@ -154,6 +155,8 @@ make_secret()
 		(
 			umask 077
 			mkdir -p "$work/secrets"
+			flock 9
+			[[ ! -s $file ]] || exit 0
 			case $kind in
 			token) random_text 32 ;;
 			keys) printf 'k%s:%s' "$(date +%y%m%d)" "$(random_base64 32)" ;;
@@ -161,7 +164,7 @@ make_secret()
 			*) die "there is no kind of secret '$kind'" ;;
 			esac >"$file.new"
 			mv "$file.new" "$file"
-		)
+		) 9>"$work/.locks/secrets"
 	fi
 	export "$file_name=$file"
 }

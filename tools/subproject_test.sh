@@ -169,6 +169,28 @@ test_secrets()
 	expect_end 143
 }
 
+# Those that are started at the same moment, for the first time, have the same secrets.
+test_together()
+{
+	local i pids=()
+	rm -r "$tree/.run/secrets"
+	mkdir -p "$tree/together"
+	forget
+	for i in {1..8}; do
+		PREPARE="cp $tree/.run/secrets/admin_token $tree/together/$i" SERVER=false \
+			PORT=0 ONSALE_INSTANCE=together-$i "$tree/sub/run.sh" \
+			>>"$tree/out" 2>>"$tree/err" &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" || true # There is no server.
+	done
+	for i in {1..8}; do
+		cmp "$tree/.run/secrets/admin_token" "$tree/together/$i" ||
+			fail 'one of several has not the same secrets'
+	done
+}
+
 test_given()
 {
 	STORE_URL=store://given ADMIN_TOKEN=abc PORT=0 start_ready
@@ -268,6 +290,9 @@ make_tree
 test_life TERM 143
 test_life INT 130
 test_secrets
+test_together
+test_together
+test_together
 test_given
 test_fresh
 test_attend
