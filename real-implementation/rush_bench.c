@@ -79,7 +79,7 @@ static int read_settings(int argc, char **argv)
 		{.flag = "rounds",
 			.kind = CONFIG_INTEGER,
 			.value = &rush_settings.rounds,
-			.fallback = "9",
+			.fallback = "15",
 			.min = 1,
 			.max = SERIES_MAX,
 			.help = "interleaved rounds"},
