@@ -4,7 +4,8 @@
 -- $1 events, $2 this server, $3 what is asked of each through it, holds per second, $4 how many
 -- requests wait for its lane. Tells the others, and gives what the organiser wishes, who has opened
 -- the room, and what the others have told of late: the sum, and the deepest lane. A server that
--- says nothing is asked nothing, or gone.
+-- says nothing is asked nothing, or gone. Those that are long gone are forgotten; never this one,
+-- since a statement may change a row once only.
 WITH told AS (
 	INSERT INTO event_demand AS d (event_id, server, holds_per_second, lane_depth, told_at)
 	SELECT event_id, $2::uuid, asked, $4::bigint, clock_timestamp()
@@ -14,7 +15,7 @@ WITH told AS (
 		lane_depth = excluded.lane_depth, told_at = excluded.told_at
 ), forgotten AS (
 	DELETE FROM event_demand
-	WHERE event_id = ANY ($1) AND told_at < clock_timestamp() - interval '1 h'
+	WHERE event_id = ANY ($1) AND server <> $2 AND told_at < clock_timestamp() - interval '1 h'
 )
 SELECT e.event_id, e.waiting_room::text, coalesce(e.room_opened_by, ''),
 	coalesce(others.holds_per_second, 0), coalesce(others.lane_depth, 0)

@@ -4,7 +4,13 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { KEPT = 1024 }; /* Texts that are needed for longer than text() keeps them. */
+#include "lib/postgres/postgres.h"
+
+enum { KEPT = 1024 }; /* Of a path or a body. */
+
+/* Servers. */
+#define GONE "00000000-0000-7000-8000-000000000001"
+#define LONG_GONE "00000000-0000-7000-8000-000000000002"
 
 static struct product_fixture product;
 
@@ -382,10 +388,35 @@ static void ask_a_round(struct person *ada, struct person *ben, const char *path
 		pause_for(left_ms);
 }
 
-/* What opens a room is what all servers are asked: each of them too little, but both enough. */
+/* How many rows the statement, whose parameter is the event, finds or writes. */
+static size_t demand_rows(const struct postgres_statement *statement, const char *event)
+{
+	struct id id;
+	struct postgres_result result;
+	struct postgres *pg =
+		postgres_open(&(struct postgres_options){.url = product.postgres.url});
+	assert_non_null(pg);
+	assert_true(id_parse(slice_of(event), &id));
+	assert_int_equal(STATUS_OK,
+		postgres_execute(pg, statement, POSTGRES_PARAMETERS(postgres_uuid(id)), &result));
+	size_t count = result.row_count;
+	postgres_result_release(&result);
+	postgres_close(pg);
+	return count;
+}
+
+/* What opens a room is what all servers are asked: each of them too little, but both enough. One
+ * that is gone does not count, and one that is long gone is forgotten. */
 static void test_demand_is_that_of_all_servers(void **state)
 {
 	enum { ROUNDS_OF_ONE = 12 };
+	static const struct postgres_statement tell_of_two = {.name = "tell_of_two",
+		.sql = "INSERT INTO event_demand VALUES "
+		       "($1, '" GONE "', 1000, 0, clock_timestamp() - interval '10 s'), "
+		       "($1, '" LONG_GONE "', 1000, 0, clock_timestamp() - interval '2 h') "
+		       "RETURNING event_id"};
+	static const struct postgres_statement find_it = {.name = "find_it",
+		.sql = "SELECT FROM event_demand WHERE event_id = $1 AND server = '" LONG_GONE "'"};
 	char event[ID_TEXT_SIZE], path[KEPT];
 	struct person ada, ben;
 	(void)state;
@@ -396,10 +427,12 @@ static void test_demand_is_that_of_all_servers(void **state)
 	(void)snprintf(path, sizeof path, "/events/%s/holds", event);
 	person_new(&ada, &product, 0);
 	person_new(&ben, &product, 1);
+	assert_int_equal(2, demand_rows(&tell_of_two, event));
 	int round = 0;
 	for (; round < ROUNDS_OF_ONE; round++)
 		ask_a_round(&ada, NULL, path, round);
 	assert_string_not_equal("open", room_state(&ada, event));
+	assert_int_equal(0, demand_rows(&find_it, event));
 	int64_t deadline_ms = now_monotonic_ms() + PRODUCT_PATIENCE_MS;
 	for (; strcmp(room_state(&ada, event), "open") != 0; round++) {
 		ask_a_round(&ada, &ben, path, round);

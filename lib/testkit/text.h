@@ -3,7 +3,7 @@
  *	person_ask(&ada, "GET", text("/holds/%s", hold), …);
  *
  * Each stays until the thread that made it ends, or has made TEXT_BYTES_MAX bytes of others since:
- * so many that what was read before a loop is still there after it, however long that waits. */
+ * so many that what was made before a loop which waits is still there after it. */
 #pragma once
 
 enum { TEXT_BYTES_MAX = 32 << 20 };
